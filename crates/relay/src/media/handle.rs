@@ -1,0 +1,91 @@
+//! The way to the media thread: bounded commands in, snapshots and a change notice out.
+
+use super::{LegId, LegOpened, LegSpec, MediaError};
+use arc_swap::ArcSwap;
+use protocol::{RelayPlan, RelayReport};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use tokio::sync::{oneshot, watch};
+
+/// Commands waiting for the media thread. It drains them between datagrams, so even 37 halls joining
+/// in one millisecond fit; when it is full the caller gets [`MediaError::Busy`] and answers 503.
+pub(super) const COMMANDS_MAX: usize = 256;
+
+/// What the media thread can be told.
+pub(super) enum Command {
+    /// Open a leg; the answer goes back at once.
+    OpenLeg(Box<LegSpec>, oneshot::Sender<Result<LegOpened, MediaError>>),
+    /// Close a leg; unknown ids are ignored (it may have been lost meanwhile).
+    CloseLeg(LegId),
+    /// Follow this plan, changing only what differs.
+    SetPlan(Box<RelayPlan>),
+    /// The orchestrator's lease of SSRCs: takes effect for streams and slots opened from now on.
+    SetSsrcBlock(u16),
+    /// End the thread.
+    Stop,
+}
+
+/// A handle to the media thread. Cheap to clone; the thread ends when told or when the last handle drops.
+#[derive(Clone)]
+pub struct MediaHandle {
+    pub(super) commands: SyncSender<Command>,
+    pub(super) waker: Arc<mio::Waker>,
+    pub(super) report: Arc<ArcSwap<RelayReport>>,
+    pub(super) changed: watch::Receiver<u64>,
+    pub(super) local_addr: SocketAddr,
+}
+
+impl MediaHandle {
+    /// Opens a leg; it then waits (10 s) for the peer's first connectivity check.
+    pub async fn open_leg(&self, spec: LegSpec) -> Result<LegOpened, MediaError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::OpenLeg(Box::new(spec), answer))?;
+        answered.await.map_err(|_| MediaError::Stopped)?
+    }
+
+    /// Closes a leg; its streams end. Closing a leg that is gone already is not an error.
+    pub fn close_leg(&self, leg: LegId) -> Result<(), MediaError> {
+        self.send(Command::CloseLeg(leg))
+    }
+
+    /// Follows `plan` from now on. Legs and trunks that it does not change keep running.
+    /// The caller has checked that its epoch is the highest seen.
+    pub fn set_plan(&self, plan: RelayPlan) -> Result<(), MediaError> {
+        self.send(Command::SetPlan(Box::new(plan)))
+    }
+
+    /// Allocates SSRCs in `block << 16` from now on.
+    pub fn set_ssrc_block(&self, block: u16) -> Result<(), MediaError> {
+        self.send(Command::SetSsrcBlock(block))
+    }
+
+    /// The state of everything, at most 500 ms old; at once after a change of a feed's or leg's state.
+    pub fn report(&self) -> Arc<RelayReport> {
+        self.report.load_full()
+    }
+
+    /// Rises with every change of a feed's, leg's or trunk's state (not with counters).
+    /// A leg that is lost leaves the report: compare sessions to notice.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Where the one UDP socket is bound (the port is real even when 0 was asked for).
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Ends the media thread; peers notice by DTLS close_notify.
+    pub fn stop(&self) -> Result<(), MediaError> {
+        self.send(Command::Stop)
+    }
+
+    fn send(&self, command: Command) -> Result<(), MediaError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => MediaError::Busy,
+            TrySendError::Disconnected(_) => MediaError::Stopped,
+        })?;
+        self.waker.wake().map_err(|_| MediaError::Stopped)
+    }
+}
