@@ -1,0 +1,39 @@
+//! Which packet goes where: the routing core of a relay, without sockets, clocks or randomness.
+//!
+//! The owner of a [`Router`] tells it the time (`now`, a [`std::time::Duration`] since any fixed
+//! moment) and every decrypted packet; the router answers through a [`Sink`]: packets to seal and
+//! send, keyframes to ask for, lost packets to ask for, sender reports to pass on.
+//!
+//! ```text
+//!  publisher or trunk ──handle_rtp──▶ Stream: one resend ring, statistics, holes
+//!                                        │
+//!                        ┌───────────────┴───────────────┐
+//!                        ▼                               ▼
+//!                 trunk leg: unchanged            slot leg: renumbered per slot,
+//!                 numbering, by source            starts at a keyframe, own payload types
+//! ```
+//!
+//! Invariants:
+//! - A payload is stored once, in its stream's ring. Legs get a header and a slice of it; nothing
+//!   is allocated per packet once the rings are warm.
+//! - A sequence number of a leg names one packet for ever: a resend is bit-identical. Under
+//!   AES-GCM anything else would be a reused nonce (RFC 7714 §8.1).
+//! - Every list is bounded by a constant of [`limits`]; every drop is counted in a statistic.
+//! - A packet that cannot be understood is dropped and counted; none makes the router panic.
+
+pub mod limits;
+
+mod action;
+mod codec;
+mod id;
+mod refusal;
+mod router;
+mod slab;
+mod stats;
+
+pub use action::{Action, Packet, SenderReport, Sink};
+pub use codec::{Codec, Kind, PayloadTypes};
+pub use id::{LegId, SourceId, StreamId};
+pub use refusal::Refusal;
+pub use router::{Arrival, Router, SlotSpec, SlotView, StreamSpec};
+pub use stats::{LegStats, ReceptionReport, RouterStats, StreamStats};

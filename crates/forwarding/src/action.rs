@@ -1,0 +1,74 @@
+//! What the router wants done.
+
+use crate::{Kind, LegId, StreamId};
+
+/// Takes what the router wants done, at once and in order.
+///
+/// A callback and no queue: nothing can overflow between router and sender, and a packet is
+/// lent straight out of the ring. The owner's implementation seals and sends or collects bursts;
+/// it must not block.
+pub trait Sink {
+    /// Do it, or drop it and count that: the router does not look back.
+    fn take(&mut self, action: Action<'_>);
+}
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Seal and send this RTP packet.
+    Send(Packet<'a>),
+    /// Ask the stream's origin for a keyframe (PLI, RFC 4585 §6.3.1). Already rate-limited.
+    RequestKeyframe {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Ask the stream's origin to resend (generic NACK, RFC 4585 §6.2.1).
+    RequestResend {
+        /// The stream.
+        stream: StreamId,
+        /// Its sequence numbers, ascending; at most [`crate::limits::RESEND_BATCH_MAX`].
+        sequences: &'a [u16],
+    },
+    /// Send this sender report (RFC 3550 §6.4.1).
+    SenderReport(SenderReport),
+}
+
+/// An RTP packet for one leg: `header` then `payload`, both plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Where to.
+    pub leg: LegId,
+    /// Its SSRC on that leg.
+    pub ssrc: u32,
+    /// The SRTP packet index on that leg, `rollover counter << 16 | sequence number`
+    /// (RFC 3711 §3.3.1), counted from the leg's own first packet. The same index always comes
+    /// with the same bytes, so it may serve as the nonce.
+    pub index: u64,
+    /// The RTP header with its extensions, as it goes out.
+    pub header: &'a [u8],
+    /// The rest; what SRTP encrypts.
+    pub payload: &'a [u8],
+    /// Audio or video.
+    pub kind: Kind,
+    /// The last packet of a frame (the marker bit of video): a burst ends here.
+    pub frame_end: bool,
+    /// Sent again because the leg asked.
+    pub resend: bool,
+}
+
+/// The sender information of a stream on one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderReport {
+    /// Where to.
+    pub leg: LegId,
+    /// Its SSRC on that leg.
+    pub ssrc: u32,
+    /// NTP timestamp, 32.32 fixed point (RFC 3550 §4).
+    pub ntp: u64,
+    /// The RTP timestamp of the same instant, in the leg's numbering.
+    pub rtp: u32,
+    /// Packets sent under this SSRC, resends not counted; wraps.
+    pub packets: u32,
+    /// Payload octets of those packets; wraps.
+    pub octets: u32,
+}

@@ -1,0 +1,72 @@
+//! Every bound of the router, with what a viewer would notice if it changed.
+
+use std::time::Duration;
+
+/// Packets kept per stream, a power of two. At 250 packets/s, a 2.4 Mbit/s program, this is 2 s:
+/// four round trips of a bad satellite link. Fewer, and late NACKs find nothing; more only costs
+/// memory (a full ring of 1,200-byte packets holds 600 KiB).
+pub const RING_PACKETS: usize = 512;
+
+/// The farthest a stream may jump forward. A paused feed sends one packet per 8,192 sequence
+/// numbers at least, so that both ends keep the SRTP rollover counter (RFC 3711 §3.3.1); twice that
+/// survives the loss of one of them. A jump beyond it is refused: only a new SSRC may do so.
+pub const FORWARD_JUMP_MAX: u64 = 16_384;
+
+/// A trunk whose source is paused still gets one packet when this many sequence numbers passed.
+pub const PAUSED_KEEPALIVE_PACKETS: u64 = 8_192;
+
+/// Largest RTP packet taken, bytes: what an Ethernet frame can carry.
+pub const PACKET_BYTES_MAX: usize = 1_500;
+
+/// At most one keyframe request per stream in this time. Halls join in storms: without the limit
+/// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.
+/// A keyframe younger than this is replayed to a late joiner; an older one would be shown
+/// fast-forward, so a new one is asked for instead.
+pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A slot pointed elsewhere shows the old picture until the new one has a keyframe, but no longer
+/// than this: releasing the floor must take the hall off the screens within a second.
+pub const SWITCH_HOLD: Duration = Duration::from_secs(1);
+
+/// How long a missing packet may merely be late before it is asked for.
+pub const REORDER_DELAY: Duration = Duration::from_millis(10);
+
+/// Time for an answer to a resend request while the round trip is unknown.
+pub const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(60);
+
+/// A missing packet is asked for this often, each time waiting twice as long, then given up.
+pub const RESEND_ASKS_MAX: u8 = 5;
+
+/// Missing packets tracked per stream; overflow: the oldest are given up, counted. Half a ring
+/// missing means an outage, which a keyframe repairs sooner than two hundred resends.
+pub const HOLES_MAX: usize = 256;
+
+/// Sequence numbers in one [`crate::Action::RequestResend`]; more holes make several requests.
+pub const RESEND_BATCH_MAX: usize = 64;
+
+/// Resent bytes a leg may ask for at once, so that a lost burst is repaired in one round trip.
+pub const RESEND_BURST_BYTES: u64 = 128 * 1024;
+
+/// Resent bytes per second a leg may ask for in the long run (2 Mbit/s); overflow: the NACK is
+/// ignored, counted. A hall that asks for everything again cannot double its relay's traffic.
+pub const RESEND_BYTES_PER_S: u64 = 256 * 1024;
+
+/// Streams open at once: 250 children with audio and up to three video layers each.
+pub const STREAMS_MAX: usize = 1_024;
+
+/// Legs at once: 250 children, as many standby sessions, the control room.
+pub const LEGS_MAX: usize = 768;
+
+/// Slots of a leg: program and floor, audio and video, and room for as many again.
+pub const SLOTS_MAX: usize = 8;
+
+/// Sources one trunk may subscribe to: every site below a province.
+pub const SUBSCRIPTIONS_MAX: usize = 4_096;
+
+/// SSRCs one trunk session can have carried. Each is remembered until the session ends, because
+/// reusing a sequence number under the same key would reuse a nonce; overflow: new streams are not
+/// sent on that trunk, counted. A new DTLS session starts afresh.
+pub const TRUNK_SSRCS_MAX: usize = 8_192;
+
+/// Renumberings a slot remembers to answer NACKs; older ones lie outside every ring in practice.
+pub const SEGMENTS_MAX: usize = 8;
