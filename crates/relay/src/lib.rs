@@ -2,4 +2,17 @@
 //!
 //! **Invariant:** media never waits for the orchestrator.
 
+pub mod config;
+mod control;
+mod disk;
+mod http;
+mod identity;
 pub mod media;
+mod metrics;
+mod plan;
+mod relay;
+pub mod sdp;
+mod token;
+
+pub use config::Config;
+pub use relay::{Relay, Running, StartError};

@@ -1,0 +1,134 @@
+//! The sessions there are: what a `Location` stands for, and whose it is.
+
+use crate::media::LegId;
+use crate::token::Grant;
+use protocol::{LegRole, MediaScope, RelayReport};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Watching sessions of one hall kept at once: an agent uses two, a page one, and one may be closing.
+const WATCHES_PER_HALL_MAX: usize = 4;
+
+/// A session younger than this may not be in the media thread's report yet.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+/// One WHIP or WHEP session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its leg.
+    pub leg: LegId,
+    /// What it is for.
+    pub role: LegRole,
+    /// What the token that made it allows.
+    pub owner: Grant,
+    /// When it was made.
+    pub since: Instant,
+}
+
+/// All sessions by id.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    by_id: Mutex<HashMap<String, Session>>,
+}
+
+impl Sessions {
+    /// Remembers a session. Answers the legs that have to end for it: a hall publishes once (the newcomer wins,
+    /// or a hall that lost its connection could not come back), and watches a few times at most.
+    pub fn insert(&self, id: String, session: Session) -> Vec<LegId> {
+        let mut by_id = self.lock();
+        let superseded = superseded(&by_id, &session);
+        let legs = superseded.iter().filter_map(|id| by_id.remove(id)).map(|old| old.leg).collect();
+        by_id.insert(id, session);
+        legs
+    }
+
+    /// The session with this id.
+    pub fn get(&self, id: &str) -> Option<Session> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Forgets a session.
+    pub fn remove(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Forgets sessions whose leg the media thread has lost.
+    pub fn forget_lost(&self, report: &RelayReport, now: Instant) {
+        let alive: HashSet<&str> = report.legs.iter().map(|leg| leg.session.as_str()).collect();
+        self.lock().retain(|id, session| {
+            alive.contains(id.as_str()) || now.saturating_duration_since(session.since) < SETTLED_AFTER
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn superseded(by_id: &HashMap<String, Session>, newcomer: &Session) -> Vec<String> {
+    let MediaScope::Hall { .. } = newcomer.owner.scope else { return Vec::new() };
+    let same = |session: &Session| session.role == newcomer.role && session.owner == newcomer.owner;
+    let mut older: Vec<(&String, Instant)> =
+        by_id.iter().filter(|(_, session)| same(session)).map(|(id, session)| (id, session.since)).collect();
+    older.sort_by_key(|(_, since)| *since);
+    let kept = match newcomer.role {
+        LegRole::Publish => 0,
+        _ => WATCHES_PER_HALL_MAX - 1,
+    };
+    let ending = older.len().saturating_sub(kept);
+    older.into_iter().take(ending).map(|(id, _)| id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{LegReport, LegState};
+
+    fn session(leg: u32, role: LegRole, site: &str) -> Session {
+        let scope = MediaScope::Hall { site: site.parse().expect("a code") };
+        Session { leg: LegId(leg), role, owner: Grant { scope, conference: None }, since: Instant::now() }
+    }
+
+    #[test]
+    fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
+        let sessions = Sessions::default();
+        assert!(sessions.insert("a".into(), session(1, LegRole::Publish, "A")).is_empty());
+        assert!(sessions.insert("b".into(), session(2, LegRole::Publish, "B")).is_empty());
+        assert!(sessions.insert("w".into(), session(3, LegRole::Watch, "A")).is_empty());
+        assert_eq!(sessions.insert("c".into(), session(4, LegRole::Publish, "A")), [LegId(1)]);
+        assert!(sessions.get("a").is_none() && sessions.get("b").is_some() && sessions.get("w").is_some());
+    }
+
+    #[test]
+    fn a_hall_that_watches_too_often_loses_its_oldest_session() {
+        let sessions = Sessions::default();
+        for leg in 0..4 {
+            assert!(sessions.insert(format!("{leg}"), session(leg, LegRole::Watch, "A")).is_empty());
+        }
+        assert_eq!(sessions.insert("new".into(), session(9, LegRole::Watch, "A")), [LegId(0)]);
+    }
+
+    #[test]
+    fn a_lost_leg_is_forgotten_but_not_one_just_opened() {
+        let sessions = Sessions::default();
+        for id in ["alive", "lost"] {
+            sessions.insert(id.into(), session(1, LegRole::Watch, id));
+        }
+        let leg = LegReport {
+            session: "alive".into(),
+            site: None,
+            role: LegRole::Watch,
+            state: LegState::Connected,
+            packets_sent: 0,
+            packets_received: 0,
+            fraction_lost: 0.0,
+            rtt_ms: None,
+        };
+        let report = RelayReport { legs: vec![leg], ..RelayReport::default() };
+        sessions.forget_lost(&report, Instant::now());
+        assert!(sessions.get("lost").is_some());
+        sessions.forget_lost(&report, Instant::now() + SETTLED_AFTER);
+        assert!(sessions.get("lost").is_none() && sessions.get("alive").is_some());
+    }
+}

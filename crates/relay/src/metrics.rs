@@ -1,0 +1,154 @@
+//! What a relay counts, for `/metrics`. At most nine series a site.
+
+use crate::http::role_name;
+use crate::media::MediaHandle;
+use protocol::{FeedReport, LegState, MediaKind, RelayReport, TrunkDirection};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use telemetry::metrics::raise_to;
+
+telemetry::metrics! {
+    /// Counters and gauges of a relay.
+    pub struct RelayMetrics {
+        /// Datagrams sent since start.
+        pub packets_sent: IntCounter = "relay_packets_sent_total";
+        /// Bytes sent since start, UDP payload.
+        pub bytes_sent: IntCounter = "relay_bytes_sent_total";
+        /// WHIP and WHEP sessions, by what they are for and how far they are.
+        pub legs: IntGaugeVec = "relay_legs" by ["role", "state"];
+        /// Streams present, by audio or video and by where they come from (local or trunk).
+        pub feeds: IntGaugeVec = "relay_feeds" by ["kind", "from"];
+        /// Trunks, by direction and how far they are.
+        pub trunks: IntGaugeVec = "relay_trunks" by ["direction", "state"];
+        /// Packets of a feed accepted here since start.
+        pub feed_packets: IntCounterVec = "relay_feed_packets_total" by ["site", "kind"];
+        /// Sequence holes of a feed that are not repaired now.
+        pub feed_holes: IntGaugeVec = "relay_feed_holes" by ["site", "kind"];
+        /// Bits per second of a feed.
+        pub feed_bitrate: IntGaugeVec = "relay_feed_bitrate_bps" by ["site", "kind"];
+        /// Frames per second of a feed's video.
+        pub feed_frame_rate: GaugeVec = "relay_feed_frame_rate" by ["site"];
+        /// Interarrival jitter of a feed's video, milliseconds (RFC 3550 section 6.4.1).
+        pub feed_jitter: GaugeVec = "relay_feed_jitter_ms" by ["site"];
+        /// Epoch of the plan in force; 0 before the first.
+        pub plan_epoch: IntGauge = "relay_plan_epoch";
+        /// Plans refused because their epoch was lower than that of the plan in force.
+        pub plans_refused: IntCounter = "relay_plans_refused_total";
+        /// Whether the orchestrator is connected: 1 or 0.
+        pub control_link_up: IntGauge = "relay_control_link_up";
+        /// Times the control link came up.
+        pub control_link_connects: IntCounter = "relay_control_link_connects_total";
+        /// Sessions opened, by what they are for.
+        pub sessions_opened: IntCounterVec = "relay_sessions_opened_total" by ["role"];
+        /// HTTP requests refused, by status.
+        pub http_refusals: IntCounterVec = "relay_http_refusals_total" by ["status"];
+    }
+}
+
+/// Brings the metrics up to date from the media thread's report, before a scrape.
+pub fn refresher(metrics: RelayMetrics, media: MediaHandle) -> impl Fn() + Send + Sync + 'static {
+    let seen: Arc<Mutex<HashMap<u32, u64>>> = Arc::default();
+    move || {
+        let report = media.report();
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.refresh(&report, &mut seen);
+    }
+}
+
+impl RelayMetrics {
+    /// `seen` holds the packets already counted of every stream, by SSRC: a republished feed starts at zero
+    /// again, the counter of its site goes on.
+    fn refresh(&self, report: &RelayReport, seen: &mut HashMap<u32, u64>) {
+        raise_to(&self.packets_sent, report.packets_sent);
+        raise_to(&self.bytes_sent, report.bytes_sent);
+        self.plan_epoch.set(i64::try_from(report.epoch).unwrap_or(i64::MAX));
+        self.legs.reset();
+        for leg in &report.legs {
+            self.legs.with_label_values(&[role_name(leg.role), state_name(leg.state)]).inc();
+        }
+        self.trunks.reset();
+        for trunk in &report.trunks {
+            let direction = match trunk.direction {
+                TrunkDirection::Up => "up",
+                TrunkDirection::Down => "down",
+            };
+            self.trunks.with_label_values(&[direction, state_name(trunk.state)]).inc();
+        }
+        self.refresh_feeds(&report.feeds, seen);
+    }
+
+    fn refresh_feeds(&self, feeds: &[FeedReport], seen: &mut HashMap<u32, u64>) {
+        self.feeds.reset();
+        self.feed_holes.reset();
+        self.feed_bitrate.reset();
+        self.feed_frame_rate.reset();
+        self.feed_jitter.reset();
+        for feed in feeds {
+            let kind = kind_name(feed.kind);
+            let labels = [feed.site.as_str(), kind];
+            self.feeds.with_label_values(&[kind, if feed.local { "local" } else { "trunk" }]).inc();
+            let counted = seen.insert(feed.ssrc, feed.packets).unwrap_or(0);
+            self.feed_packets.with_label_values(&labels).inc_by(feed.packets.saturating_sub(counted));
+            self.feed_holes.with_label_values(&labels).add(i64::try_from(feed.holes).unwrap_or(i64::MAX));
+            self.feed_bitrate.with_label_values(&labels).add(i64::try_from(feed.bitrate_bps).unwrap_or(i64::MAX));
+            if feed.kind == MediaKind::Video {
+                self.feed_frame_rate.with_label_values(&labels[..1]).set(f64::from(feed.frame_rate));
+                self.feed_jitter.with_label_values(&labels[..1]).set(f64::from(feed.jitter_ms));
+            }
+        }
+        seen.retain(|ssrc, _| feeds.iter().any(|feed| feed.ssrc == *ssrc));
+    }
+}
+
+fn state_name(state: LegState) -> &'static str {
+    match state {
+        LegState::Connecting => "connecting",
+        LegState::Connected => "connected",
+        LegState::Lost => "lost",
+    }
+}
+
+fn kind_name(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(ssrc: u32, packets: u64) -> FeedReport {
+        FeedReport {
+            site: "A".parse().expect("a code"),
+            kind: MediaKind::Video,
+            codec: "VP8".into(),
+            ssrc,
+            local: true,
+            packets,
+            holes: 0,
+            bitrate_bps: 1000,
+            frame_rate: 15.0,
+            jitter_ms: 1.5,
+            silent_ms: 0,
+            watchers: 1,
+        }
+    }
+
+    #[test]
+    fn a_republished_feed_goes_on_counting_and_an_ended_one_leaves() {
+        let registry = telemetry::prometheus::Registry::new();
+        let metrics = RelayMetrics::register(&registry).expect("fresh names");
+        let mut seen = HashMap::new();
+        for (ssrc, packets, total) in [(1, 10, 10), (1, 15, 15), (2, 4, 19)] {
+            let report = RelayReport { feeds: vec![feed(ssrc, packets)], ..RelayReport::default() };
+            metrics.refresh(&report, &mut seen);
+            assert_eq!(metrics.feed_packets.with_label_values(&["A", "video"]).get(), total);
+        }
+        metrics.refresh(&RelayReport::default(), &mut seen);
+        let text = telemetry::prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
+        assert!(text.contains("diemcau_relay_feed_packets_total{kind=\"video\",site=\"A\"} 19"), "{text}");
+        assert!(!text.contains("diemcau_relay_feed_bitrate_bps{"), "{text}");
+    }
+}

@@ -1,0 +1,229 @@
+//! A whole offer, judged.
+
+use super::fault::{Fault, quoted};
+use super::section::Section;
+use crate::media::{Fingerprint, IceCredentials};
+use rtc_sdp::{MediaDescription, SessionDescription};
+use std::io::Cursor;
+
+/// Largest offer taken. Chromium's with every codec and four m-lines has about 20 KiB.
+pub const OFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// Most m-lines taken; a hall page has four.
+const M_LINES_MAX: usize = 16;
+
+/// An offer that is SDP, of bearable size, whose m-lines are understood one by one.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Its m-lines, in order.
+    pub sections: Vec<Section>,
+    /// The mids of its first BUNDLE group, in order.
+    pub bundle: Option<Vec<String>>,
+    session: SessionDescription,
+}
+
+/// The peer's side of the one transport all m-lines share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// ICE credentials (RFC 8839 §5.4).
+    pub credentials: IceCredentials,
+    /// SHA-256 fingerprints of certificates the peer may present (RFC 8122 §5); never empty.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+impl Offer {
+    /// Reads an offer out of bytes that may be anything.
+    pub fn parse(body: &[u8]) -> Result<Self, Fault> {
+        let text = text(body)?;
+        let mut reader = Cursor::new(text.as_bytes());
+        let session = SessionDescription::unmarshal(&mut reader)
+            .map_err(|error| syntax_fault(text, reader.position(), &error.to_string()))?;
+        if session.has_attribute("ice-lite") {
+            return Err(Fault::new("session level", "a=ice-lite", "a full ICE agent: the relay is the lite one (RFC 8445 §2.5)"));
+        }
+        let sections = session
+            .media_descriptions
+            .iter()
+            .enumerate()
+            .map(|(index, media)| Section::read(index, &session, media))
+            .collect::<Result<Vec<_>, _>>()?;
+        if sections.is_empty() {
+            return Err(Fault::new("offer", "no m-line", "at least one m=audio or m=video"));
+        }
+        let bundle = bundle(&session);
+        let offer = Self { sections, bundle, session };
+        offer.check_mids()?;
+        Ok(offer)
+    }
+
+    fn check_mids(&self) -> Result<(), Fault> {
+        for (index, section) in self.sections.iter().enumerate() {
+            let Some(mid) = &section.mid else { continue };
+            if self.sections.iter().take(index).any(|other| other.mid.as_ref() == Some(mid)) {
+                return Err(Fault::new(&section.place, format!("a=mid:{mid} a second time"), "a mid of its own"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The m-lines that the relay can take at all, by index: usable, and in the BUNDLE group, since the relay
+    /// has one port. A single m-line needs neither mid nor group.
+    pub(super) fn takeable(&self) -> Result<Vec<usize>, Fault> {
+        let usable = |index: &usize| self.sections.get(*index).is_some_and(Section::usable);
+        let candidates: Vec<usize> = (0..self.sections.len()).filter(usable).collect();
+        let Some(bundle) = &self.bundle else {
+            return match candidates.as_slice() {
+                [] => Err(self.nothing_usable()),
+                [_] => Ok(candidates),
+                _ => Err(Fault::new(
+                    "session level",
+                    "no a=group:BUNDLE",
+                    "one that names the mid of every m-line: the relay has one port (RFC 9725 §4.4)",
+                )),
+            };
+        };
+        let mut bundled = Vec::new();
+        for index in candidates {
+            let Some(section) = self.sections.get(index) else { continue };
+            match &section.mid {
+                None => return Err(Fault::new(&section.place, "no a=mid", "one, named in a=group:BUNDLE")),
+                Some(mid) if bundle.contains(mid) => bundled.push(index),
+                Some(_) => {}
+            }
+        }
+        if bundled.is_empty() { Err(self.nothing_usable()) } else { Ok(bundled) }
+    }
+
+    fn nothing_usable(&self) -> Fault {
+        let found: Vec<&str> = self.sections.iter().map(|s| s.place.as_str()).collect();
+        Fault::new(
+            "offer",
+            format!("{} without a codec the relay carries", found.join(", ")),
+            "opus, H264 with packetization-mode=1, or VP8, over UDP/TLS/RTP/SAVPF, in the BUNDLE group",
+        )
+    }
+
+    /// The transport of an answer that takes these m-lines: that of the first one in the BUNDLE group
+    /// (RFC 9143 §7.3).
+    pub(super) fn transport(&self, taken: &[usize]) -> Result<Transport, Fault> {
+        for index in taken {
+            let Some(section) = self.sections.get(*index) else { continue };
+            if !section.rtcp_mux {
+                return Err(Fault::new(&section.place, "no a=rtcp-mux", "one: RTP and RTCP share the port (RFC 8858)"));
+            }
+        }
+        let first = self.tagged(taken).unwrap_or_default();
+        let (Some(section), Some(media)) = (self.sections.get(first), self.session.media_descriptions.get(first)) else {
+            return Err(self.nothing_usable());
+        };
+        let lines = Lines { place: &section.place, session: &self.session, media };
+        lines.check_setup()?;
+        Ok(Transport { credentials: lines.credentials()?, fingerprints: lines.fingerprints()? })
+    }
+
+    /// The first taken m-line in the order of the BUNDLE group: it carries the transport for all.
+    pub(super) fn tagged(&self, taken: &[usize]) -> Option<usize> {
+        let position = |index: &usize| {
+            let mid = self.sections.get(*index)?.mid.as_ref()?;
+            self.bundle.as_ref()?.iter().position(|other| other == mid)
+        };
+        taken.iter().copied().min_by_key(|index| position(index).unwrap_or(*index))
+    }
+}
+
+fn text(body: &[u8]) -> Result<&str, Fault> {
+    if body.len() > OFFER_BYTES_MAX {
+        return Err(Fault::new("offer", format!("{} bytes", body.len()), format!("at most {OFFER_BYTES_MAX}")));
+    }
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let place = format!("byte {}", error.valid_up_to());
+        Fault::new(place, "bytes that are not UTF-8", "SDP text in UTF-8 (RFC 8866 §5)")
+    })?;
+    // Counted before parsing, so that ten thousand of them cost one pass over the text.
+    let m_lines = text.lines().filter(|line| line.starts_with("m=")).count();
+    if m_lines > M_LINES_MAX {
+        return Err(Fault::new("offer", format!("{m_lines} m-lines"), format!("at most {M_LINES_MAX}")));
+    }
+    Ok(text)
+}
+
+fn syntax_fault(text: &str, position: u64, reason: &str) -> Fault {
+    let read = usize::try_from(position).unwrap_or(usize::MAX).min(text.len());
+    let before = text.as_bytes().get(..read).unwrap_or_default();
+    // The parser stands behind the line it dislikes, unless it stopped within one.
+    let complete = before.iter().filter(|b| **b == b'\n').count();
+    let number = if before.last() == Some(&b'\n') { complete } else { complete + 1 }.max(1);
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    let found = if line.is_empty() { "the end of the text".to_owned() } else { quoted(line) };
+    Fault::new(format!("line {number}"), found, format!("SDP as in RFC 8866 ({})", quoted(reason)))
+}
+
+fn bundle(session: &SessionDescription) -> Option<Vec<String>> {
+    let groups = session.attributes.iter().filter(|a| a.key == "group");
+    groups.filter_map(|a| a.value.as_deref()).find_map(|value| {
+        let mids = value.strip_prefix("BUNDLE")?;
+        Some(mids.split_ascii_whitespace().take(M_LINES_MAX).map(str::to_owned).collect())
+    })
+}
+
+/// The attributes of an m-line, with those of the session behind them.
+struct Lines<'a> {
+    place: &'a str,
+    session: &'a SessionDescription,
+    media: &'a MediaDescription,
+}
+
+impl<'a> Lines<'a> {
+    fn all(&self, key: &'a str) -> Vec<&'a str> {
+        let of = |attributes: &'a [rtc_sdp::description::common::Attribute]| {
+            attributes.iter().filter(|a| a.key == key).filter_map(|a| a.value.as_deref()).collect::<Vec<_>>()
+        };
+        let own = of(&self.media.attributes);
+        if own.is_empty() { of(&self.session.attributes) } else { own }
+    }
+
+    fn one(&self, key: &'a str, expected: &str) -> Result<&'a str, Fault> {
+        let missing = || Fault::new(self.place, format!("no a={key}"), expected);
+        self.all(key).first().copied().ok_or_else(missing)
+    }
+
+    fn check_setup(&self) -> Result<(), Fault> {
+        let expected = "a=setup:actpass or a=setup:active: the relay is the DTLS server (RFC 8842 §5)";
+        match self.one("setup", expected)?.trim() {
+            "actpass" | "active" => Ok(()),
+            other => Err(Fault::new(self.place, format!("a=setup:{}", quoted(other)), expected)),
+        }
+    }
+
+    fn credentials(&self) -> Result<IceCredentials, Fault> {
+        Ok(IceCredentials { ufrag: self.ice("ice-ufrag", 4)?, pwd: self.ice("ice-pwd", 22)? })
+    }
+
+    /// RFC 8839 §5.4: `least` to 256 ice-chars.
+    fn ice(&self, key: &'a str, least: usize) -> Result<String, Fault> {
+        let expected = format!("{least} to 256 letters, digits, + or / (RFC 8839 §5.4)");
+        let value = self.one(key, &expected)?.trim();
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+        if (least..=256).contains(&value.len()) && value.bytes().all(good) {
+            return Ok(value.to_owned());
+        }
+        // A password is a secret even when it is a bad one: its length says enough.
+        Err(Fault::new(self.place, format!("a={key} of {} characters", value.chars().count()), expected))
+    }
+
+    fn fingerprints(&self) -> Result<Vec<Fingerprint>, Fault> {
+        let expected = "a=fingerprint:sha-256 and 32 pairs of hexadecimal digits (RFC 8122 §5)";
+        self.one("fingerprint", expected)?;
+        let lines = self.all("fingerprint");
+        let sha256 = lines.iter().filter_map(|line| {
+            let (hash, value) = line.trim().split_once(' ')?;
+            hash.eq_ignore_ascii_case("sha-256").then(|| Fingerprint::parse(value))?
+        });
+        let found: Vec<Fingerprint> = sha256.take(4).collect();
+        if found.is_empty() {
+            let first = lines.first().copied().unwrap_or_default();
+            return Err(Fault::new(self.place, format!("a=fingerprint:{}", quoted(first)), expected));
+        }
+        Ok(found)
+    }
+}

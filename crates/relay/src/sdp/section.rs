@@ -1,0 +1,138 @@
+//! One m-line of an offer, with what the relay needs of it.
+
+use super::codec::{self, OfferedCodec};
+use super::fault::{Fault, quoted};
+use protocol::MediaKind;
+use rtc_sdp::{MediaDescription, SessionDescription};
+
+const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// Longest `a=mid` taken: the one-byte header-extension form holds 16 bytes (RFC 8285 §4.2).
+const MID_BYTES_MAX: usize = 16;
+
+/// SSRCs of one m-line that are looked at; browsers announce two (media and RTX) or six (simulcast).
+const SSRCS_MAX: usize = 16;
+
+/// One m-line.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// `m-line 2 (video)`: 1-based, for errors.
+    pub place: String,
+    /// Its first word: `audio`, `video`, `application`.
+    pub name: String,
+    /// Audio or video; `None` for anything a relay does not carry.
+    pub kind: Option<MediaKind>,
+    /// `UDP/TLS/RTP/SAVPF`.
+    pub protocol: String,
+    /// The format list, for the answer of a rejected m-line.
+    pub formats: Vec<String>,
+    /// Not switched off by port 0 (RFC 3264 §5.1; with `bundle-only`, port 0 means on, RFC 9143 §6).
+    pub enabled: bool,
+    /// `a=mid`.
+    pub mid: Option<String>,
+    /// The peer sends media here.
+    pub sends: bool,
+    /// The peer takes media here.
+    pub receives: bool,
+    /// Codecs a relay carries, the peer's favourite first.
+    pub codecs: Vec<OfferedCodec>,
+    /// Id of the MID header extension (RFC 9143 §15).
+    pub mid_extension: Option<u8>,
+    /// Id of the audio-level header extension (RFC 6464).
+    pub audio_level_extension: Option<u8>,
+    /// `a=ssrc` values, each once.
+    pub ssrcs: Vec<u32>,
+    /// `a=rtcp-mux`.
+    pub rtcp_mux: bool,
+}
+
+impl Section {
+    pub(super) fn read(index: usize, session: &SessionDescription, media: &MediaDescription) -> Result<Self, Fault> {
+        let name = &media.media_name;
+        let place = format!("m-line {} ({})", index + 1, name.media);
+        let (sends, receives) = direction(session, media);
+        Ok(Self {
+            mid: mid(&place, media)?,
+            kind: kind(&name.media, &name.protos),
+            name: name.media.clone(),
+            protocol: name.protos.join("/"),
+            formats: name.formats.clone(),
+            enabled: name.port.value != 0 || media.has_attribute("bundle-only"),
+            sends,
+            receives,
+            codecs: codec::offered(media),
+            mid_extension: extension(media, MID),
+            audio_level_extension: extension(media, AUDIO_LEVEL),
+            ssrcs: ssrcs(media),
+            rtcp_mux: media.has_attribute("rtcp-mux"),
+            place,
+        })
+    }
+
+    /// A relay can carry something of it.
+    pub fn usable(&self) -> bool {
+        self.enabled && self.kind.is_some() && self.codecs.iter().any(|c| Some(c.codec.kind()) == self.kind)
+    }
+}
+
+fn kind(media: &str, protocols: &[String]) -> Option<MediaKind> {
+    if protocols.join("/") != "UDP/TLS/RTP/SAVPF" {
+        return None;
+    }
+    match media {
+        "audio" => Some(MediaKind::Audio),
+        "video" => Some(MediaKind::Video),
+        _ => None,
+    }
+}
+
+fn mid(place: &str, media: &MediaDescription) -> Result<Option<String>, Fault> {
+    let Some(mid) = media.attribute("mid") else { return Ok(None) };
+    let mid = mid.unwrap_or_default();
+    // RFC 5888 §4: a token. It goes into the answer, so nothing else may pass.
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&b);
+    if (1..=MID_BYTES_MAX).contains(&mid.len()) && mid.bytes().all(token) {
+        Ok(Some(mid.to_owned()))
+    } else {
+        Err(Fault::new(
+            place,
+            format!("a=mid:{}", quoted(mid)),
+            format!("a token of 1 to {MID_BYTES_MAX} characters (RFC 5888 §4)"),
+        ))
+    }
+}
+
+/// Whether the peer sends and receives; `sendrecv` when nothing is said (RFC 8866 §6.7).
+fn direction(session: &SessionDescription, media: &MediaDescription) -> (bool, bool) {
+    let of = |key: &str| match key {
+        "sendrecv" => Some((true, true)),
+        "sendonly" => Some((true, false)),
+        "recvonly" => Some((false, true)),
+        "inactive" => Some((false, false)),
+        _ => None,
+    };
+    let first = |attributes: &[rtc_sdp::description::common::Attribute]| attributes.iter().find_map(|a| of(&a.key));
+    first(&media.attributes).or_else(|| first(&session.attributes)).unwrap_or((true, true))
+}
+
+/// `a=extmap:<id>[/<direction>] <uri> …` (RFC 8285 §5); ids 1 to 14 fit the one-byte form.
+fn extension(media: &MediaDescription, uri: &str) -> Option<u8> {
+    media.attributes.iter().filter(|a| a.key == "extmap").find_map(|a| {
+        let mut words = a.value.as_deref()?.split_ascii_whitespace();
+        let id = words.next()?.split('/').next()?.parse().ok()?;
+        (words.next()? == uri && (1..=14).contains(&id)).then_some(id)
+    })
+}
+
+fn ssrcs(media: &MediaDescription) -> Vec<u32> {
+    let mut ssrcs = Vec::new();
+    for attribute in media.attributes.iter().filter(|a| a.key == "ssrc") {
+        let word = attribute.value.as_deref().and_then(|v| v.split_ascii_whitespace().next());
+        let Some(Ok(ssrc)) = word.map(str::parse) else { continue };
+        if !ssrcs.contains(&ssrc) && ssrcs.len() < SSRCS_MAX {
+            ssrcs.push(ssrc);
+        }
+    }
+    ssrcs
+}
