@@ -186,15 +186,12 @@ fn list(dist: &Path) -> Result<String, String> {
         let name = path.strip_prefix(dist).map_err(|error| error.to_string())?;
         let gzip = PathBuf::from(format!("{}.gz", path.display()));
         let gzip = if paths.contains(&gzip) {
-            format!("Some(include_bytes!({gzip:?}))")
+            format!("Some(include_bytes!({:?}))", gzip.display().to_string())
         } else {
             "None".into()
         };
-        let _ = writeln!(
-            source,
-            "    ({:?}, include_bytes!({path:?}), {gzip}),",
-            name.display().to_string()
-        );
+        let (name, path) = (name.display().to_string(), path.display().to_string());
+        let _ = writeln!(source, "    ({name:?}, include_bytes!({path:?}), {gzip}),");
     }
     source.push_str("]\n");
     Ok(source)

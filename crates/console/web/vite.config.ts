@@ -12,7 +12,11 @@ function gzipBeside(): Plugin {
         for (const [fileName, item] of Object.entries(bundle)) {
           const source = item.type === "chunk" ? item.code : item.source;
           if (!/\.(js|css|html|svg)$/.test(fileName)) continue;
-          this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
+          this.emitFile({
+            type: "asset",
+            fileName: `${fileName}.gz`,
+            source: gzipSync(source, { level: 9 }),
+          });
         }
       },
     },

@@ -1,0 +1,89 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { WatchGrant } from "../protocol/WatchGrant.ts";
+import { t } from "../i18n/index.ts";
+import { preferH264 } from "../media/exchange.ts";
+import { keep, type Keeper } from "../media/keeper.ts";
+import { Icon } from "../ui/parts.tsx";
+
+interface MonitorProps {
+  /** Asked for before every connection: a grant is good for a minute. */
+  grant: () => Promise<WatchGrant>;
+  /** Another feed is another key. */
+  feed: string;
+  testId: string;
+  label: string;
+  /** No picture is to be expected; nothing is asked for. */
+  off?: boolean;
+}
+
+/** One picture by WHEP, one video and one audio line, silent until asked. */
+export function Monitor({ grant, feed, testId, label, off = false }: MonitorProps) {
+  const video = useRef<HTMLVideoElement>(null);
+  const keeper = useSignal<Keeper | null>(null);
+  const sound = useSignal(false);
+  useEffect(() => {
+    if (off) return;
+    const stream = new MediaStream();
+    const made = keep({
+      grant: async () => {
+        const given = await grant();
+        return { url: given.whep_url, token: given.token };
+      },
+      direction: "receive",
+      prepare: (pc) => {
+        preferH264(pc.addTransceiver("video", { direction: "recvonly" }), "receive");
+        pc.addTransceiver("audio", { direction: "recvonly" });
+        stream.getTracks().forEach((track) => stream.removeTrack(track));
+        pc.ontrack = (event) => stream.addTrack(event.track);
+      },
+    });
+    video.current!.srcObject = stream;
+    keeper.value = made;
+    return () => {
+      made.stop();
+      keeper.value = null;
+    };
+  }, [feed, off]);
+
+  const phase = keeper.value?.phase.value ?? "stopped";
+  const words = off
+    ? "video-off"
+    : {
+        connecting: "video-connecting",
+        waiting: "video-waiting",
+        retrying: "video-retry",
+        stopped: "video-off",
+        flowing: "",
+      }[phase];
+  return (
+    <div class="monitor" data-phase={phase}>
+      <video
+        ref={video}
+        autoplay
+        playsInline
+        muted={!sound.value}
+        aria-label={label}
+        data-testid={testId}
+        data-frames-decoded={keeper.value?.stats.value.frames ?? 0}
+      />
+      {words && (
+        <p class="monitor-words" role="status">
+          {t(words)}
+        </p>
+      )}
+      {!off && (
+        <button
+          type="button"
+          class="sound"
+          aria-pressed={sound.value}
+          aria-label={t(sound.value ? "sound-off" : "sound-on")}
+          title={t(sound.value ? "sound-off" : "sound-on")}
+          onClick={() => (sound.value = !sound.value)}
+        >
+          <Icon name={sound.value ? "sound" : "sound_off"} />
+        </button>
+      )}
+    </div>
+  );
+}
