@@ -1,0 +1,103 @@
+// Runs in the page: the smallest WHIP publisher and WHEP player, with times and statistics.
+// Deliberately not the console's client: the relay has to work with one that shares no code with it.
+globalThis.sessions = (() => {
+  const open = new Map();
+  let last = 0;
+
+  const gathered = (pc) =>
+    new Promise((done) => {
+      if (pc.iceGatheringState === 'complete') done();
+      pc.addEventListener('icegatheringstatechange', () => pc.iceGatheringState === 'complete' && done());
+    });
+
+  async function offer(pc, url, token) {
+    await pc.setLocalDescription();
+    await gathered(pc);
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp', ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+      body: pc.localDescription.sdp,
+    });
+    const body = await answer.text();
+    if (answer.status !== 201) throw new Error(`${url}: ${answer.status} ${body}`);
+    await pc.setRemoteDescription({ type: 'answer', sdp: body });
+    return new URL(answer.headers.get('Location'), url).href;
+  }
+
+  function keep(session) {
+    last += 1;
+    open.set(last, session);
+    return last;
+  }
+
+  /** Publishes the fake camera and microphone by WHIP, video in this codec only. */
+  async function publish({ url, token, codec, width = 640, height = 360, frameRate = 15 }) {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
+    const pc = new RTCPeerConnection();
+    for (const track of stream.getTracks()) {
+      const transceiver = pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+      if (track.kind !== 'video' || !codec) continue;
+      const wanted = [`video/${codec}`, 'video/rtx'].map((name) => name.toLowerCase());
+      transceiver.setCodecPreferences(
+        RTCRtpSender.getCapabilities('video').codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase())),
+      );
+    }
+    const location = await offer(pc, url, token);
+    return { session: keep({ pc, location, token, stream }), location };
+  }
+
+  /** Plays by WHEP, with so many video and audio slots; resolves when the answer is set. */
+  async function play({ url, token, videos = 1, audios = 1 }) {
+    const asked = performance.now();
+    const pc = new RTCPeerConnection();
+    const session = { pc, token, asked, firstPictureMs: null };
+    for (let n = 0; n < videos; n += 1) pc.addTransceiver('video', { direction: 'recvonly' });
+    for (let n = 0; n < audios; n += 1) pc.addTransceiver('audio', { direction: 'recvonly' });
+    pc.addEventListener('track', ({ track }) => track.kind === 'video' && show(session, track));
+    session.location = await offer(pc, url, token);
+    return { session: keep(session), location: session.location };
+  }
+
+  function show(session, track) {
+    const video = document.createElement('video');
+    Object.assign(video, { muted: true, autoplay: true, playsInline: true, srcObject: new MediaStream([track]) });
+    document.body.append(video);
+    video.requestVideoFrameCallback((now) => {
+      session.firstPictureMs ??= now - session.asked;
+    });
+  }
+
+  /** What the browser knows about a session: its transport, and every RTP stream in m-line order. */
+  async function statistics({ session }) {
+    const { pc, firstPictureMs, asked } = open.get(session);
+    const all = [...(await pc.getStats()).values()];
+    const transport = all.find(({ type }) => type === 'transport');
+    const codec = (id) => all.find((entry) => entry.id === id)?.mimeType;
+    const streams = all
+      .filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp')
+      .map((entry) => ({ ...entry, codec: codec(entry.codecId) }));
+    return {
+      state: pc.connectionState,
+      srtpCipher: transport?.srtpCipher,
+      dtlsState: transport?.dtlsState,
+      firstPictureMs,
+      elapsedMs: asked === undefined ? null : performance.now() - asked,
+      streams,
+    };
+  }
+
+  /** Ends a session by DELETE, as a polite client does; answers with the status. */
+  async function close({ session }) {
+    const { pc, location, token, stream } = open.get(session);
+    open.delete(session);
+    const answer = await fetch(location, {
+      method: 'DELETE',
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+    });
+    pc.close();
+    stream?.getTracks().forEach((track) => track.stop());
+    return { status: answer.status };
+  }
+
+  return { publish, play, statistics, close };
+})();

@@ -1,0 +1,142 @@
+//! `deploy/`: units that systemd accepts and that start what they say, a scrape file that scrapes.
+
+use crate::one_relay::{self, Studio};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+use tests::process::Process;
+use tests::prometheus::{self, Prometheus};
+use tests::{needs, tool};
+
+/// Where the units expect the binary.
+const INSTALLED: &str = "/usr/local/bin/diemcau";
+
+/// 0 is perfect, 10 is open. What keeps ours from 0 is that they have a network.
+const EXPOSURE_MAX: f32 = 2.0;
+
+fn units() -> Result<Vec<PathBuf>> {
+    let folder = fs::read_dir(tests::repository().join("deploy"))?;
+    let files: Vec<PathBuf> = folder
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    let is_unit = |file: &PathBuf| {
+        file.extension()
+            .is_some_and(|extension| extension == "service")
+    };
+    Ok(files.into_iter().filter(is_unit).collect())
+}
+
+/// The units as they would be installed, but for the binary of this tree; templates as instance
+/// `one`.
+fn installed_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let binary = tool::diemcau()?;
+    let install = |unit: &PathBuf| -> Result<PathBuf> {
+        let text = fs::read_to_string(unit)?.replace(INSTALLED, &binary.to_string_lossy());
+        let name = unit
+            .file_name()
+            .context("a name")?
+            .to_string_lossy()
+            .replace("@.", "@one.");
+        let file = folder.join(name);
+        fs::write(&file, text)?;
+        Ok(file)
+    };
+    units()?.iter().map(install).collect()
+}
+
+#[test]
+fn systemd_accepts_every_unit_and_finds_it_shut_tight() -> Result<()> {
+    needs!(tool::missing("systemd-analyze", "systemd"));
+    let folder = TempDir::new()?;
+    let units = installed_in(folder.path())?;
+    assert_eq!(units.len(), 3, "{units:?}");
+    for unit in units {
+        let verified = Command::new("systemd-analyze")
+            .arg("verify")
+            .arg(&unit)
+            .output()?;
+        let complaint = String::from_utf8(verified.stderr)?;
+        assert!(verified.status.success(), "{complaint}");
+        // A key it does not know is only a warning to systemd, and a hole to us.
+        let name = unit.file_name().context("a name")?.to_string_lossy();
+        assert!(!complaint.contains(&*name), "{complaint}");
+
+        let table = tool::run(
+            Command::new("systemd-analyze")
+                .args(["security", "--offline=true"])
+                .arg(&unit),
+        )?;
+        let verdict = table.lines().last().context("a verdict")?;
+        let exposure: f32 = verdict
+            .rsplit_once(": ")
+            .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
+            .with_context(|| format!("a figure in {verdict}"))?;
+        assert!(exposure <= EXPOSURE_MAX, "{table}");
+    }
+    Ok(())
+}
+
+/// Starts what a unit's `ExecStart` says, with the file it names found in `folder`.
+async fn start_as(unit: &str, instance: &str, folder: &Path) -> Result<Process> {
+    let text = fs::read_to_string(tests::repository().join("deploy").join(unit))?;
+    let command = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))
+        .context("ExecStart")?
+        .replace("%i", instance)
+        .replace("/etc/diemcau", &folder.to_string_lossy());
+    let arguments: Vec<String> = command.split(' ').skip(1).map(str::to_owned).collect();
+    Process::run(None, folder, &arguments).await
+}
+
+#[tokio::test]
+async fn the_relays_unit_starts_a_relay() -> Result<()> {
+    let folder = TempDir::new()?;
+    fs::write(
+        folder.path().join("relay-studio.toml"),
+        one_relay::CONFIGURATION,
+    )?;
+    let relay = start_as("diemcau-relay@.service", "studio", folder.path()).await?;
+    assert_eq!(relay.internal("/ready").await?, "ready\n");
+    assert!(relay.stop().await?.success());
+    Ok(())
+}
+
+#[test]
+fn promtool_accepts_the_scrape_file_and_the_alerts() -> Result<()> {
+    needs!(prometheus::missing());
+    let file = tests::repository().join("deploy/prometheus.yml");
+    tool::run(Command::new("promtool").args(["check", "config"]).arg(file)).map(drop)
+}
+
+#[tokio::test]
+async fn prometheus_scrapes_a_relay_with_our_scrape_file() -> Result<()> {
+    needs!(prometheus::missing());
+    let studio = Studio::open().await?;
+    let address = studio.relay.address("metrics")?.to_string();
+    let folder = TempDir::new()?;
+    // One relay runs here: every target of the file is that one.
+    let deploy = tests::repository().join("deploy");
+    let mut scrape = fs::read_to_string(deploy.join("prometheus.yml"))?
+        .replace("alerts.yml", &deploy.join("alerts.yml").to_string_lossy())
+        .replace("scrape_interval: 15s", "scrape_interval: 1s")
+        .replace("scrape_timeout: 5s", "scrape_timeout: 1s");
+    for port in ["9100", "9101", "9102", "9103", "9110"] {
+        let default = format!("127.0.0.1:{port}");
+        assert!(scrape.contains(&default), "{default} is no target");
+        scrape = scrape.replace(&default, &address);
+    }
+    let prometheus = Prometheus::start(folder.path(), &scrape).await?;
+    let targets = prometheus.scraped().await?;
+    assert!(
+        targets.iter().all(|target| *target == address),
+        "{targets:?}"
+    );
+    let up = prometheus
+        .query("diemcau_process_open_fds{relay=\"city\"}")
+        .await?;
+    assert_eq!(up.len(), 1, "{up:?}");
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Stories about whole processes.
+
+mod configuration;
+mod deployment;
+mod metrics;
+mod networks;
+mod one_relay;
