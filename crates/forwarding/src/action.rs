@@ -50,7 +50,8 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
     /// Audio or video.
     pub kind: Kind,
-    /// The last packet of a frame (the marker bit of video): a burst ends here.
+    /// The last packet of a frame, so that a burst ends here: the marker bit of video, always for
+    /// audio.
     pub frame_end: bool,
     /// Sent again because the leg asked.
     pub resend: bool,

@@ -25,11 +25,25 @@ pub mod limits;
 
 mod action;
 mod codec;
+mod holes;
 mod id;
+mod keyframe;
+mod keyframe_request;
+mod leg;
+mod outlet;
+mod picture;
+mod rate;
+mod reception;
 mod refusal;
+mod ring;
 mod router;
+mod rtp;
+mod sequence;
 mod slab;
+mod slot;
 mod stats;
+mod stream;
+mod trunk;
 
 pub use action::{Action, Packet, SenderReport, Sink};
 pub use codec::{Codec, Kind, PayloadTypes};

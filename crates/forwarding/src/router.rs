@@ -1,9 +1,17 @@
 //! The router: owner of streams, legs and the routes between them.
 
-use crate::{
-    Codec, Kind, LegId, LegStats, PayloadTypes, ReceptionReport, Refusal, RouterStats, Sink,
-    SourceId, StreamId, StreamStats,
-};
+mod feedback;
+mod figures;
+mod media;
+mod routes;
+mod streams;
+
+use crate::leg::Leg;
+use crate::limits::{LEGS_MAX, STREAMS_MAX};
+use crate::slab::{Key, Slab};
+use crate::stream::Stream;
+use crate::{Codec, Kind, LegId, PayloadTypes, SourceId, StreamId};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A stream to open.
@@ -50,9 +58,10 @@ pub enum Arrival {
     Accepted,
     /// There was a copy already.
     Duplicate,
-    /// Older than the ring: dropped.
+    /// Older than the ring: dropped. A publisher that goes on like this has started anew without
+    /// telling: open a stream of another SSRC for it.
     BehindWindow,
-    /// A jump too far ahead: dropped.
+    /// A jump too far ahead: dropped. The same holds.
     BeyondWindow,
     /// Not a packet of this stream: dropped.
     Malformed,
@@ -63,202 +72,62 @@ pub enum Arrival {
 /// Owner of streams, legs and the routes between them. See the [crate] page.
 ///
 /// `now` never goes back between calls; when it does, the router treats it as standing still.
-#[derive(Debug, Default)]
-pub struct Router {}
+#[derive(Debug)]
+pub struct Router {
+    streams: Slab<Stream>,
+    legs: Slab<Leg>,
+    stream_ids: BTreeMap<u32, StreamId>,
+    leg_keys: BTreeMap<LegId, Key>,
+    /// Open streams by source, oldest first: the last is the current one.
+    sources: BTreeMap<(SourceId, Kind), Vec<StreamId>>,
+    now: Duration,
+    /// Nothing is due before.
+    wake: Option<Duration>,
+    /// Kept between calls for its room.
+    ask: Vec<u16>,
+    unknown_stream: u64,
+    unknown_feedback: u64,
+}
 
-/// Streams.
+impl Default for Router {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Router {
     /// An empty router.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            streams: Slab::new(STREAMS_MAX),
+            legs: Slab::new(LEGS_MAX),
+            stream_ids: BTreeMap::new(),
+            leg_keys: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            now: Duration::ZERO,
+            wake: None,
+            ask: Vec::new(),
+            unknown_stream: 0,
+            unknown_feedback: 0,
+        }
     }
 
-    /// Opens a stream. It becomes its source's current stream of its kind: slots pointed at the
-    /// source move to it at its first keyframe, trunks subscribed to the source carry it.
-    ///
-    /// The same spec again gives the same id: a second parent's copy joins the first one's ring.
-    pub fn open_stream(&mut self, spec: StreamSpec, now: Duration) -> Result<StreamId, Refusal> {
-        let _ = (spec, now);
-        Err(Refusal::TooManyStreams)
+    /// Moves the clock on, never back.
+    fn advance(&mut self, now: Duration) -> Duration {
+        self.now = self.now.max(now);
+        self.now
     }
 
-    /// Ends a stream; slots that played it wait for the source's next one. Unknown: nothing.
-    ///
-    /// A stream silent for a minute should be closed: after 16,384 missed packets its numbering
-    /// cannot be continued.
-    pub fn close_stream(&mut self, stream: StreamId) {
-        let _ = stream;
+    fn wake_at(&mut self, due: Option<Duration>) {
+        self.wake = [self.wake, due].into_iter().flatten().min();
     }
 
-    /// The open stream of an SSRC.
-    pub fn stream_by_ssrc(&self, ssrc: u32) -> Option<StreamId> {
-        let _ = ssrc;
-        None
+    fn leg(&self, leg: LegId) -> Option<&Leg> {
+        self.legs.get(*self.leg_keys.get(&leg)?)
     }
 
-    /// What a stream was opened with.
-    pub fn stream_spec(&self, stream: StreamId) -> Option<StreamSpec> {
-        let _ = stream;
-        None
-    }
-
-    /// All open streams.
-    pub fn streams(&self) -> impl Iterator<Item = (StreamId, StreamSpec)> {
-        std::iter::empty()
-    }
-
-    /// Tells the round trip to a stream's origin, which paces its resend requests.
-    pub fn set_round_trip(&mut self, stream: StreamId, round_trip: Duration) {
-        let _ = (stream, round_trip);
-    }
-}
-
-/// Legs and routes.
-impl Router {
-    /// Adds a neighbour relay. Numbering is passed on unchanged. Add it when it can be sent to.
-    pub fn add_trunk_leg(&mut self, leg: LegId) -> Result<(), Refusal> {
-        let _ = leg;
-        Err(Refusal::TooManyLegs)
-    }
-
-    /// Adds a browser or WHEP leg with its slots, in m-line order. Add it when it can be sent to:
-    /// its first keyframe goes out as soon as a slot is pointed.
-    pub fn add_slot_leg(&mut self, leg: LegId, slots: &[SlotSpec]) -> Result<(), Refusal> {
-        let _ = (leg, slots);
-        Err(Refusal::TooManyLegs)
-    }
-
-    /// Removes a leg with all its routes. Unknown: nothing.
-    pub fn remove_leg(&mut self, leg: LegId) {
-        let _ = leg;
-    }
-
-    /// Sends every stream of a source, present and future, to a trunk.
-    pub fn subscribe(&mut self, trunk: LegId, source: SourceId) -> Result<(), Refusal> {
-        let _ = (trunk, source);
-        Err(Refusal::UnknownLeg)
-    }
-
-    /// Stops that, save for one packet per [`crate::limits::PAUSED_KEEPALIVE_PACKETS`].
-    pub fn unsubscribe(&mut self, trunk: LegId, source: SourceId) {
-        let _ = (trunk, source);
-    }
-
-    /// The streams a trunk carries now: what its feed announcements name.
-    pub fn trunk_streams(&self, trunk: LegId) -> impl Iterator<Item = (StreamId, StreamSpec)> {
-        let _ = trunk;
-        std::iter::empty()
-    }
-
-    /// Points a slot at a source, or at nothing. Audio switches at the source's next packet; video
-    /// at a keyframe: replayed when a complete one younger than
-    /// [`crate::limits::KEYFRAME_INTERVAL`] is in the ring, else asked for. Until then the old
-    /// picture goes on, for [`crate::limits::SWITCH_HOLD`] at most. Nothing stops at once.
-    pub fn point(
-        &mut self,
-        leg: LegId,
-        slot: usize,
-        source: Option<SourceId>,
-        now: Duration,
-        sink: &mut impl Sink,
-    ) -> Result<(), Refusal> {
-        let _ = (leg, slot, source, now, sink);
-        Err(Refusal::UnknownLeg)
-    }
-
-    /// What a slot does now.
-    pub fn slot(&self, leg: LegId, slot: usize) -> Option<SlotView> {
-        let _ = (leg, slot);
-        None
-    }
-}
-
-/// Packets, feedback and time.
-impl Router {
-    /// Takes a decrypted RTP packet in canonical form: the stream's SSRC, canonical payload type,
-    /// only the audio level extension, with id 1 in the one-byte form (RFC 8285 §4.2).
-    pub fn handle_rtp(
-        &mut self,
-        stream: StreamId,
-        packet: &[u8],
-        now: Duration,
-        sink: &mut impl Sink,
-    ) -> Arrival {
-        let _ = (stream, packet, now, sink);
-        Arrival::UnknownStream
-    }
-
-    /// Takes the origin's sender report: NTP time (32.32) and the RTP timestamp of that instant.
-    /// Trunks get both verbatim, slots with their timestamp offset.
-    pub fn handle_sender_report(
-        &mut self,
-        stream: StreamId,
-        ntp: u64,
-        rtp: u32,
-        now: Duration,
-        sink: &mut impl Sink,
-    ) {
-        let _ = (stream, ntp, rtp, now, sink);
-    }
-
-    /// Takes a leg's NACK: `ssrc` and `sequences` in the leg's own numbering.
-    pub fn handle_nack(
-        &mut self,
-        leg: LegId,
-        ssrc: u32,
-        sequences: &[u16],
-        now: Duration,
-        sink: &mut impl Sink,
-    ) {
-        let _ = (leg, ssrc, sequences, now, sink);
-    }
-
-    /// Takes a leg's PLI or FIR for `ssrc` in the leg's own numbering.
-    pub fn handle_keyframe_request(
-        &mut self,
-        leg: LegId,
-        ssrc: u32,
-        now: Duration,
-        sink: &mut impl Sink,
-    ) {
-        let _ = (leg, ssrc, now, sink);
-    }
-
-    /// Does what has become due. Cheap when nothing has.
-    pub fn handle_timeout(&mut self, now: Duration, sink: &mut impl Sink) {
-        let _ = (now, sink);
-    }
-
-    /// When [`Self::handle_timeout`] should be called next, at the latest; `None`: no need.
-    /// May be earlier than anything is due, and may lie in the past.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        None
-    }
-}
-
-/// Figures.
-impl Router {
-    /// A stream's figures.
-    pub fn stream_stats(&self, stream: StreamId, now: Duration) -> Option<StreamStats> {
-        let _ = (stream, now);
-        None
-    }
-
-    /// The reception report block about a stream; its fraction lost counts from the last call.
-    /// `None` before the first packet.
-    pub fn reception_report(&mut self, stream: StreamId, now: Duration) -> Option<ReceptionReport> {
-        let _ = (stream, now);
-        None
-    }
-
-    /// A leg's figures.
-    pub fn leg_stats(&self, leg: LegId) -> Option<LegStats> {
-        let _ = leg;
-        None
-    }
-
-    /// The router's own figures.
-    pub fn stats(&self) -> RouterStats {
-        RouterStats::default()
+    /// The stream a source is followed by now.
+    fn current(&self, source: SourceId, kind: Kind) -> Option<StreamId> {
+        self.sources.get(&(source, kind))?.last().copied()
     }
 }

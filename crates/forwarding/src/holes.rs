@@ -1,0 +1,168 @@
+//! Missing sequence numbers of a stream: waited for, asked for, given up.
+
+use crate::limits::{HOLES_MAX, REORDER_DELAY, RESEND_ASKS_MAX, RING_PACKETS, ROUND_TRIP_DEFAULT};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Answers do not come faster than the origin's own timers, whatever the round trip.
+const ANSWER_TIME_MIN: Duration = Duration::from_millis(20);
+
+/// A round trip above this says more about the measurement than about the path.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    sequence: u64,
+    asks: u8,
+    due: Duration,
+}
+
+/// Ascending; at most [`HOLES_MAX`], overflow: the oldest are given up, counted.
+#[derive(Debug)]
+pub(crate) struct Holes {
+    open: VecDeque<Hole>,
+    /// Whether the origin answers; otherwise a hole is only waited for.
+    resend: bool,
+    answer_time: Duration,
+    pub(crate) repaired: u64,
+    pub(crate) lost: u64,
+    pub(crate) asked: u64,
+}
+
+impl Holes {
+    pub(crate) fn new(resend: bool) -> Self {
+        Self {
+            open: VecDeque::new(),
+            resend,
+            answer_time: ROUND_TRIP_DEFAULT,
+            repaired: 0,
+            lost: 0,
+            asked: 0,
+        }
+    }
+
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.answer_time = round_trip.clamp(ANSWER_TIME_MIN, ANSWER_TIME_MAX);
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Notes that `missing` were skipped, all newer than any hole known.
+    /// Gives the time to look again.
+    pub(crate) fn note(&mut self, missing: std::ops::Range<u64>, now: Duration) -> Duration {
+        let skipped = (missing.end - missing.start).saturating_sub(HOLES_MAX as u64);
+        self.lost += skipped;
+        let due = now + REORDER_DELAY;
+        for sequence in missing.start + skipped..missing.end {
+            if self.open.len() == HOLES_MAX && self.open.pop_front().is_some() {
+                self.lost += 1;
+            }
+            self.open.push_back(Hole {
+                sequence,
+                asks: 0,
+                due,
+            });
+        }
+        due
+    }
+
+    /// Notes that a skipped number came after all.
+    pub(crate) fn fill(&mut self, sequence: u64) {
+        match self
+            .open
+            .binary_search_by_key(&sequence, |hole| hole.sequence)
+        {
+            Ok(position) => {
+                self.open.remove(position);
+            }
+            Err(_) => self.lost = self.lost.saturating_sub(1),
+        }
+        self.repaired += 1;
+    }
+
+    /// Gives up what the ring would no longer take.
+    pub(crate) fn leave_behind(&mut self, highest: u64) {
+        let is_behind = |hole: &Hole| hole.sequence + RING_PACKETS as u64 <= highest;
+        while self.open.front().is_some_and(is_behind) {
+            self.open.pop_front();
+            self.lost += 1;
+        }
+    }
+
+    /// Puts the numbers to ask for now into `ask`, in order, and gives up those asked for in vain.
+    pub(crate) fn take_due(&mut self, now: Duration, ask: &mut Vec<u16>) {
+        let asks_max = if self.resend { RESEND_ASKS_MAX } else { 0 };
+        let (answer_time, before) = (self.answer_time, self.open.len());
+        self.open.retain_mut(|hole| {
+            if hole.due > now {
+                return true;
+            }
+            if hole.asks >= asks_max {
+                return false;
+            }
+            ask.push(hole.sequence as u16);
+            hole.due = now + answer_time * (1 << hole.asks);
+            hole.asks += 1;
+            true
+        });
+        self.lost += (before - self.open.len()) as u64;
+        self.asked += ask.len() as u64;
+    }
+
+    /// When [`Self::take_due`] has something to do next.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.open.iter().map(|hole| hole.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due_at(holes: &mut Holes, ms: u64) -> Vec<u16> {
+        let mut ask = Vec::new();
+        holes.take_due(Duration::from_millis(ms), &mut ask);
+        ask
+    }
+
+    #[test]
+    fn a_hole_is_asked_for_ever_more_rarely_and_then_given_up() {
+        let mut holes = Holes::new(true);
+        holes.note(70_000..70_002, Duration::ZERO);
+        let wanted = [70_000_u64 as u16, 70_001_u64 as u16];
+        assert!(due_at(&mut holes, 9).is_empty(), "perhaps only reordered");
+        for ms in [10, 70, 190, 430, 910] {
+            assert!(due_at(&mut holes, ms - 1).is_empty(), "too early at {ms}");
+            assert_eq!(due_at(&mut holes, ms), wanted, "at {ms} ms");
+        }
+        assert!(due_at(&mut holes, 1_869).is_empty());
+        assert_eq!((holes.open(), holes.lost), (2, 0));
+        assert!(due_at(&mut holes, 1_870).is_empty());
+        assert_eq!((holes.open(), holes.lost, holes.asked), (0, 2, 10));
+    }
+
+    #[test]
+    fn a_late_packet_closes_its_hole_even_after_it_was_given_up() {
+        let mut holes = Holes::new(false);
+        holes.note(5..8, Duration::ZERO);
+        holes.fill(6);
+        assert!(due_at(&mut holes, 10).is_empty(), "nobody to ask");
+        assert_eq!((holes.open(), holes.repaired, holes.lost), (0, 1, 2));
+        holes.fill(5);
+        assert_eq!((holes.repaired, holes.lost), (2, 1));
+    }
+
+    #[test]
+    fn an_outage_keeps_the_newest_holes_and_the_ring_bounds_them() {
+        let mut holes = Holes::new(true);
+        holes.note(1..1 + 3 * HOLES_MAX as u64, Duration::ZERO);
+        assert_eq!(
+            (holes.open(), holes.lost),
+            (HOLES_MAX, 2 * HOLES_MAX as u64)
+        );
+        holes.leave_behind(1 + 3 * HOLES_MAX as u64 + RING_PACKETS as u64);
+        assert_eq!((holes.open(), holes.lost), (0, 3 * HOLES_MAX as u64));
+    }
+}

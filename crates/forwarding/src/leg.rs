@@ -1,0 +1,153 @@
+//! A neighbour: a trunk or a set of slots, with what it may still ask for.
+
+use crate::limits::{RESEND_BURST_BYTES, RESEND_BYTES_PER_S};
+use crate::outlet::Outlet;
+use crate::slot::Slot;
+use crate::trunk::Trunk;
+use crate::{LegId, LegStats, Sink};
+use std::time::Duration;
+
+/// One neighbour.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) stats: LegStats,
+    pub(crate) resends: Budget,
+    pub(crate) role: Role,
+}
+
+/// What kind of neighbour.
+#[derive(Debug)]
+pub(crate) enum Role {
+    Trunk(Trunk),
+    Slots(Vec<Slot>),
+}
+
+impl Leg {
+    pub(crate) fn new(id: LegId, role: Role) -> Self {
+        Self {
+            id,
+            stats: LegStats::default(),
+            resends: Budget::default(),
+            role,
+        }
+    }
+
+    pub(crate) fn trunk(&self) -> Option<&Trunk> {
+        match &self.role {
+            Role::Trunk(trunk) => Some(trunk),
+            Role::Slots(_) => None,
+        }
+    }
+
+    pub(crate) fn trunk_mut(&mut self) -> Option<&mut Trunk> {
+        match &mut self.role {
+            Role::Trunk(trunk) => Some(trunk),
+            Role::Slots(_) => None,
+        }
+    }
+
+    pub(crate) fn slots(&self) -> &[Slot] {
+        match &self.role {
+            Role::Trunk(_) => &[],
+            Role::Slots(slots) => slots,
+        }
+    }
+
+    pub(crate) fn slots_mut(&mut self) -> &mut [Slot] {
+        match &mut self.role {
+            Role::Trunk(_) => &mut [],
+            Role::Slots(slots) => slots,
+        }
+    }
+
+    /// Whether it is ever sent this SSRC.
+    pub(crate) fn sends(&self, ssrc: u32) -> bool {
+        match &self.role {
+            Role::Trunk(trunk) => trunk.carried(ssrc),
+            Role::Slots(slots) => slots.iter().any(|slot| slot.spec.ssrc == ssrc),
+        }
+    }
+
+    /// The trunk and its way out.
+    pub(crate) fn trunk_out<'a, S: Sink>(
+        &'a mut self,
+        sink: &'a mut S,
+    ) -> Option<(&'a mut Trunk, Outlet<'a, S>)> {
+        let out = Outlet {
+            leg: self.id,
+            stats: &mut self.stats,
+            sink,
+        };
+        match &mut self.role {
+            Role::Trunk(trunk) => Some((trunk, out)),
+            Role::Slots(_) => None,
+        }
+    }
+
+    /// A slot and its way out.
+    pub(crate) fn slot_out<'a, S: Sink>(
+        &'a mut self,
+        slot: usize,
+        sink: &'a mut S,
+    ) -> Option<(&'a mut Slot, Outlet<'a, S>)> {
+        let out = Outlet {
+            leg: self.id,
+            stats: &mut self.stats,
+            sink,
+        };
+        match &mut self.role {
+            Role::Trunk(_) => None,
+            Role::Slots(slots) => Some((slots.get_mut(slot)?, out)),
+        }
+    }
+}
+
+/// A token bucket of bytes.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: u64,
+    at: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            bytes: RESEND_BURST_BYTES,
+            at: Duration::ZERO,
+        }
+    }
+}
+
+impl Budget {
+    /// Takes `bytes` out if they are there.
+    pub(crate) fn take(&mut self, bytes: usize, now: Duration) -> bool {
+        let passed_ms = now.saturating_sub(self.at).as_millis() as u64;
+        let earned = passed_ms.saturating_mul(RESEND_BYTES_PER_S) / 1_000;
+        if earned > 0 {
+            self.bytes = self.bytes.saturating_add(earned).min(RESEND_BURST_BYTES);
+            self.at = now;
+        }
+        let left = self.bytes.checked_sub(bytes as u64);
+        self.bytes = left.unwrap_or(self.bytes);
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_allows_a_burst_and_then_its_rate() {
+        let mut budget = Budget::default();
+        let mut taken = 0;
+        for ms in 0..10_000_u64 {
+            for _ in 0..10 {
+                taken += 1_000 * u64::from(budget.take(1_000, Duration::from_millis(ms)));
+            }
+        }
+        let expected = RESEND_BURST_BYTES + 10 * RESEND_BYTES_PER_S;
+        assert!((expected - 10_000..=expected).contains(&taken), "{taken}");
+    }
+}

@@ -1,0 +1,41 @@
+//! The way out to one leg: counts what passes.
+
+use crate::{Action, LegId, LegStats, Packet, SenderReport, Sink};
+
+/// A leg's id and figures, and the sink.
+pub(crate) struct Outlet<'a, S> {
+    pub(crate) leg: LegId,
+    pub(crate) stats: &'a mut LegStats,
+    pub(crate) sink: &'a mut S,
+}
+
+impl<S: Sink> Outlet<'_, S> {
+    pub(crate) fn send(&mut self, packet: Packet<'_>) {
+        if packet.resend {
+            self.stats.resends += 1;
+        } else {
+            self.stats.packets += 1;
+            self.stats.bytes += (packet.header.len() + packet.payload.len()) as u64;
+        }
+        self.sink.take(Action::Send(packet));
+    }
+
+    pub(crate) fn report(&mut self, report: SenderReport) {
+        self.sink.take(Action::SenderReport(report));
+    }
+}
+
+/// Packets and payload octets sent under one SSRC, as a sender report counts them
+/// (RFC 3550 §6.4.1: resends are left out here, as a resend is no new media).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SenderCount {
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+}
+
+impl SenderCount {
+    pub(crate) fn count(&mut self, octets: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets as u32);
+    }
+}

@@ -1,0 +1,91 @@
+//! The resend ring: the last packets of a stream, stored once for all legs.
+
+use crate::keyframe::Part;
+use crate::limits::RING_PACKETS;
+use crate::rtp::Header;
+use std::time::Duration;
+
+const _: () = assert!(RING_PACKETS.is_power_of_two());
+
+/// A packet as it came.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// Unwrapped; 0 marks an empty place, which no stream ever numbers.
+    sequence: u64,
+    pub(crate) header: Header,
+    pub(crate) received_at: Duration,
+    pub(crate) keyframe: Part,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    /// Unwrapped sequence number in its stream.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The whole packet.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// RTP header with extensions, and all behind it: payload and padding.
+    pub(crate) fn verbatim(&self) -> (&[u8], &[u8]) {
+        self.bytes
+            .split_at_checked(self.header.header_bytes)
+            .unwrap_or_default()
+    }
+
+    /// Payload without padding.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.bytes
+            .get(self.header.header_bytes..self.header.payload_end)
+            .unwrap_or_default()
+    }
+}
+
+/// Places by unwrapped sequence number. A place keeps its buffer, so that a warm ring allocates
+/// nothing.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    places: Vec<Stored>,
+}
+
+impl Ring {
+    pub(crate) fn new() -> Self {
+        let mut places = Vec::new();
+        places.resize_with(RING_PACKETS, Stored::default);
+        Self { places }
+    }
+
+    /// The packet of this number, if it is (still) there.
+    pub(crate) fn get(&self, sequence: u64) -> Option<&Stored> {
+        self.places
+            .get(place(sequence))
+            .filter(|stored| stored.sequence == sequence && sequence != 0)
+    }
+
+    /// Stores a packet, in the place of the one `RING_PACKETS` before it. The caller has made sure
+    /// that no newer one is there.
+    pub(crate) fn insert(
+        &mut self,
+        sequence: u64,
+        packet: &[u8],
+        header: Header,
+        keyframe: Part,
+        now: Duration,
+    ) {
+        if let Some(stored) = self.places.get_mut(place(sequence)) {
+            stored.sequence = sequence;
+            stored.header = header;
+            stored.received_at = now;
+            stored.keyframe = keyframe;
+            stored.bytes.clear();
+            stored.bytes.extend_from_slice(packet);
+        }
+    }
+}
+
+fn place(sequence: u64) -> usize {
+    sequence as usize & (RING_PACKETS - 1)
+}

@@ -1,0 +1,163 @@
+//! What legs ask for, and what time brings.
+
+use super::Router;
+use crate::leg::{Leg, Role};
+use crate::limits::RESEND_BATCH_MAX;
+use crate::outlet::Outlet;
+use crate::slab::{Key, Slab};
+use crate::stream::Stream;
+use crate::trunk::{Sent, Trunk};
+use crate::{Action, LegId, Sink, StreamId};
+use std::time::Duration;
+
+impl Router {
+    /// Takes a leg's NACK: `ssrc` and `sequences` in the leg's own numbering. What the rings hold is
+    /// sent again, as far as [`crate::limits::RESEND_BYTES_PER_S`] allows; what is missing here too
+    /// has been asked for upstream already and goes out when it comes.
+    pub fn handle_nack(
+        &mut self,
+        leg: LegId,
+        ssrc: u32,
+        sequences: &[u16],
+        now: Duration,
+        sink: &mut impl Sink,
+    ) {
+        let now = self.advance(now);
+        let leg = self
+            .leg_keys
+            .get(&leg)
+            .and_then(|key| self.legs.get_mut(*key));
+        let Some(leg) = leg.filter(|leg| leg.sends(ssrc)) else {
+            self.unknown_feedback += 1;
+            return;
+        };
+        for number in sequences {
+            resend(leg, ssrc, *number, &self.streams, now, sink);
+        }
+    }
+
+    /// Takes a leg's PLI or FIR for `ssrc` in the leg's own numbering.
+    pub fn handle_keyframe_request(
+        &mut self,
+        leg: LegId,
+        ssrc: u32,
+        now: Duration,
+        sink: &mut impl Sink,
+    ) {
+        let now = self.advance(now);
+        let key = self.leg_keys.get(&leg).copied();
+        let stream = key.and_then(|key| self.asked_stream(key, ssrc));
+        let Some(stream) = stream.and_then(|id| self.streams.get_mut(id.0)) else {
+            self.unknown_feedback += 1;
+            return;
+        };
+        if stream.requests.want(now) {
+            sink.take(Action::RequestKeyframe { stream: stream.id });
+        }
+        let due = stream.next_due();
+        self.wake_at(due);
+    }
+
+    /// The video stream behind a leg's SSRC.
+    fn asked_stream(&mut self, key: Key, ssrc: u32) -> Option<StreamId> {
+        let open = self.stream_ids.get(&ssrc).copied();
+        let leg = self.legs.get_mut(key)?;
+        let stream = match &leg.role {
+            Role::Trunk(trunk) => open.filter(|_| trunk.carried(ssrc)),
+            Role::Slots(slots) => slots
+                .iter()
+                .find(|slot| slot.spec.ssrc == ssrc)
+                .and_then(|slot| slot.waiting.or(slot.playing)),
+        }?;
+        leg.stats.keyframe_requests += 1;
+        let kind = self.streams.get(stream.0)?.kind();
+        (kind == crate::Kind::Video).then_some(stream)
+    }
+
+    /// Does what has become due. Cheap when nothing has.
+    pub fn handle_timeout(&mut self, now: Duration, sink: &mut impl Sink) {
+        let now = self.advance(now);
+        if self.wake.is_none_or(|wake| wake > now) {
+            return;
+        }
+        self.wake = None;
+        let mut next = None;
+        for stream in self.streams.values_mut() {
+            self.ask.clear();
+            stream.holes.take_due(now, &mut self.ask);
+            for sequences in self.ask.chunks(RESEND_BATCH_MAX) {
+                let stream = stream.id;
+                sink.take(Action::RequestResend { stream, sequences });
+            }
+            if stream.requests.take_due(now) {
+                sink.take(Action::RequestKeyframe { stream: stream.id });
+                if is_awaited(stream, &self.legs) {
+                    stream.requests.want(now);
+                }
+            }
+            next = [next, stream.next_due()].into_iter().flatten().min();
+        }
+        self.wake_at(next);
+    }
+
+    /// When [`Self::handle_timeout`] should be called next, at the latest; `None`: no need.
+    /// May be earlier than anything is due, and may lie in the past.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.wake
+    }
+}
+
+/// Whether a slot waits for the stream's keyframe: then one request may not be enough.
+fn is_awaited(stream: &Stream, legs: &Slab<Leg>) -> bool {
+    stream.slots.iter().any(|link| {
+        let slot = legs
+            .get(link.leg)
+            .and_then(|leg| leg.slots().get(link.slot));
+        slot.is_some_and(|slot| slot.waiting == Some(stream.id))
+    })
+}
+
+fn resend(
+    leg: &mut Leg,
+    ssrc: u32,
+    number: u16,
+    streams: &Slab<Stream>,
+    now: Duration,
+    sink: &mut impl Sink,
+) {
+    let found = find(leg, ssrc, number).and_then(|sent| {
+        let stream = streams.get(sent.stream.0)?;
+        Some((stream, stream.ring.get(sent.unwrapped)?, sent.index))
+    });
+    let Some((stream, stored, index)) = found else {
+        leg.stats.resends_missing += 1;
+        return;
+    };
+    if !leg.resends.take(stored.bytes().len(), now) {
+        leg.stats.resends_limited += 1;
+        return;
+    }
+    let mut out = Outlet {
+        leg: leg.id,
+        stats: &mut leg.stats,
+        sink,
+    };
+    match &leg.role {
+        Role::Trunk(_) => Trunk::resend(stream, stored, index, &mut out),
+        Role::Slots(slots) => {
+            if let Some(slot) = slots.iter().find(|slot| slot.spec.ssrc == ssrc) {
+                slot.resend(stored, index, &mut out);
+            }
+        }
+    }
+}
+
+fn find(leg: &Leg, ssrc: u32, number: u16) -> Option<Sent> {
+    match &leg.role {
+        Role::Trunk(trunk) => trunk.find(ssrc, number),
+        Role::Slots(slots) => slots
+            .iter()
+            .find(|slot| slot.spec.ssrc == ssrc)?
+            .find(number),
+    }
+}

@@ -1,0 +1,329 @@
+//! A slot: one m-line of a browser or WHEP leg, whose content changes and whose numbering does not.
+
+use crate::limits::{RING_PACKETS, SEGMENTS_MAX, SWITCH_HOLD};
+use crate::outlet::{Outlet, SenderCount};
+use crate::ring::Stored;
+use crate::rtp::{SLOT_HEADER_BYTES_MAX, SlotHeader};
+use crate::stream::{SlotLink, Stream};
+use crate::trunk::Sent;
+use crate::{Kind, Packet, SenderReport, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Least distance between the last picture of one source and the first of the next: two frames
+/// with one timestamp would be taken for one frame.
+const SWITCH_GAP: Duration = Duration::from_millis(20);
+
+/// A slot empty for longer goes on as if it had been empty this long: a timestamp may not move by
+/// half its range or it seems to go back (6.6 hours at 90 kHz).
+const SWITCH_GAP_MAX: Duration = Duration::from_secs(3600);
+
+/// A run of packets from one stream under one renumbering.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    /// Packet index it begins at; it ends where the next begins.
+    first: u64,
+    stream: StreamId,
+    /// Packet index minus the stream's unwrapped number.
+    shift: i64,
+    /// Timestamp sent minus the stream's.
+    timestamp_shift: u32,
+    payload_type: u8,
+}
+
+/// What a slot plays, waits for, and has sent.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) spec: SlotSpec,
+    pub(crate) wanted: Option<SourceId>,
+    pub(crate) playing: Option<StreamId>,
+    pub(crate) waiting: Option<StreamId>,
+    /// When what plays must stop, although what is waited for has not begun.
+    hold_until: Option<Duration>,
+    /// At most [`SEGMENTS_MAX`]; overflow: the oldest is forgotten and its NACKs are misses.
+    segments: VecDeque<Segment>,
+    /// Index of the next packet never sent before. The first is 1: a receiver must see a number
+    /// below 2^15 first to guess the rollover counter right (RFC 3711 §3.3.1).
+    next: u64,
+    last_timestamp: u32,
+    last_sent_at: Option<Duration>,
+    count: SenderCount,
+}
+
+impl Slot {
+    pub(crate) fn new(spec: SlotSpec) -> Self {
+        Self {
+            spec,
+            wanted: None,
+            playing: None,
+            waiting: None,
+            hold_until: None,
+            segments: VecDeque::with_capacity(SEGMENTS_MAX),
+            next: 1,
+            last_timestamp: 0,
+            last_sent_at: None,
+            count: SenderCount::default(),
+        }
+    }
+
+    pub(crate) fn view(&self) -> SlotView {
+        SlotView {
+            wanted: self.wanted,
+            playing: self.playing,
+            waiting: self.waiting,
+        }
+    }
+
+    /// Turns to its source's current stream, if it can play that, and has packets find it.
+    pub(crate) fn settle(&mut self, current: Option<&mut Stream>, link: SlotLink, now: Duration) {
+        let stream = current.filter(|stream| self.takes(stream));
+        self.turn_to(stream.as_ref().map(|stream| stream.id), now);
+        if let Some(stream) = stream {
+            stream.link_slot(link);
+        }
+    }
+
+    /// Whether it could play a stream.
+    fn takes(&self, stream: &Stream) -> bool {
+        self.wanted == Some(stream.spec.source)
+            && self.spec.kind == stream.kind()
+            && self.spec.payload_types.get(stream.spec.codec).is_some()
+    }
+
+    /// Whether packets of a stream concern it.
+    pub(crate) fn follows(&self, stream: StreamId) -> bool {
+        self.playing == Some(stream) || self.waiting == Some(stream)
+    }
+
+    /// Turns to a stream, or to none. A picture may go on for a while, sound stops.
+    fn turn_to(&mut self, stream: Option<StreamId>, now: Duration) {
+        self.waiting = stream.filter(|stream| self.playing != Some(*stream));
+        let stays = stream.is_some() && self.waiting.is_none();
+        if stays {
+            self.hold_until = None;
+        } else if self.wanted.is_none() || self.spec.kind == Kind::Audio {
+            self.stop();
+        } else if self.playing.is_some() {
+            self.hold_until.get_or_insert(now + SWITCH_HOLD);
+        }
+    }
+
+    /// Stops what plays.
+    pub(crate) fn stop(&mut self) {
+        self.playing = None;
+        self.hold_until = None;
+    }
+
+    /// Takes a packet that its stream has just stored.
+    pub(crate) fn forward(
+        &mut self,
+        stream: &Stream,
+        stored: &Stored,
+        now: Duration,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        if self.hold_until.is_some_and(|until| until <= now) {
+            self.stop();
+        }
+        if self.waiting == Some(stream.id) && self.try_start(stream, now, out) {
+            return;
+        }
+        if self.playing == Some(stream.id) {
+            self.go_on(stream, stored, now, out);
+        }
+    }
+
+    /// Begins what it waits for, if that has a packet to begin with; true when it did.
+    pub(crate) fn try_start(
+        &mut self,
+        stream: &Stream,
+        now: Duration,
+        out: &mut Outlet<'_, impl Sink>,
+    ) -> bool {
+        let Some(highest) = stream.highest() else {
+            return false;
+        };
+        let entry = match self.spec.kind {
+            Kind::Audio => Some(highest),
+            Kind::Video => stream.pictures.entry(highest, now),
+        };
+        let Some(entry) = entry else {
+            return false;
+        };
+        if !self.begin_segment(stream, entry) {
+            return false;
+        }
+        self.waiting = None;
+        self.hold_until = None;
+        self.playing = Some(stream.id);
+        out.stats.switches += 1;
+        self.report_now(stream, now, out);
+        for sequence in entry..=highest {
+            if let Some(stored) = stream.ring.get(sequence) {
+                self.go_on(stream, stored, now, out);
+            }
+        }
+        true
+    }
+
+    fn begin_segment(&mut self, stream: &Stream, entry: u64) -> bool {
+        let codec = stream.spec.codec;
+        let (Some(stored), Some(payload_type)) =
+            (stream.ring.get(entry), self.spec.payload_types.get(codec))
+        else {
+            return false;
+        };
+        let timestamp = match self.last_sent_at {
+            None => stored.header.timestamp,
+            Some(at) => {
+                let passed = stored.received_at.saturating_sub(at);
+                let gap = passed.clamp(SWITCH_GAP, SWITCH_GAP_MAX);
+                let ticks = sequence::ticks(gap, codec.clock_rate_hz());
+                self.last_timestamp.wrapping_add(ticks)
+            }
+        };
+        if self.segments.len() == SEGMENTS_MAX {
+            self.segments.pop_front();
+        }
+        self.segments.push_back(Segment {
+            first: self.next,
+            stream: stream.id,
+            shift: self.next.cast_signed() - entry.cast_signed(),
+            timestamp_shift: timestamp.wrapping_sub(stored.header.timestamp),
+            payload_type,
+        });
+        true
+    }
+
+    /// Sends a packet of the stream that plays. One before the segment's first, late from before
+    /// the switch, is not sent: its number belongs to what was shown then.
+    fn go_on(
+        &mut self,
+        stream: &Stream,
+        stored: &Stored,
+        now: Duration,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        let segment = self.segments.back().copied();
+        let Some((segment, index)) = segment.and_then(|segment| {
+            let index = stored.sequence().checked_add_signed(segment.shift)?;
+            (index >= segment.first).then_some((segment, index))
+        }) else {
+            return;
+        };
+        if index >= self.next + RING_PACKETS as u64 {
+            self.begin_again(stream, now, out);
+            return;
+        }
+        self.next = self.next.max(index + 1);
+        let timestamp = stored
+            .header
+            .timestamp
+            .wrapping_add(segment.timestamp_shift);
+        let is_first = self.last_sent_at.is_none();
+        if is_first || sequence::timestamp_after(timestamp, self.last_timestamp) {
+            self.last_timestamp = timestamp;
+        }
+        self.last_sent_at = Some(now);
+        self.count.count(stored.payload().len());
+        self.send(&segment, stored, index, false, out);
+    }
+
+    /// A gap wider than the ring can never be repaired: it is taken for a switch instead of
+    /// making the receiver ask for thousands of packets.
+    fn begin_again(&mut self, stream: &Stream, now: Duration, out: &mut Outlet<'_, impl Sink>) {
+        self.stop();
+        self.waiting = Some(stream.id);
+        self.try_start(stream, now, out);
+    }
+
+    /// Finds what was sent as this number.
+    pub(crate) fn find(&self, number: u16) -> Option<Sent> {
+        let highest = self.next - 1;
+        let index = sequence::nearest(highest, number).filter(|index| *index <= highest)?;
+        let segment = self.segment(index)?;
+        Some(Sent {
+            stream: segment.stream,
+            unwrapped: index.checked_add_signed(-segment.shift)?,
+            index,
+        })
+    }
+
+    fn segment(&self, index: u64) -> Option<&Segment> {
+        let mut newest_first = self.segments.iter().rev();
+        newest_first.find(|segment| segment.first <= index)
+    }
+
+    /// Sends a packet again, bit-identical.
+    pub(crate) fn resend(&self, stored: &Stored, index: u64, out: &mut Outlet<'_, impl Sink>) {
+        if let Some(segment) = self.segment(index) {
+            self.send(segment, stored, index, true, out);
+        }
+    }
+
+    /// Everything in the header follows from segment and packet, so that a resend is the same.
+    fn send(
+        &self,
+        segment: &Segment,
+        stored: &Stored,
+        index: u64,
+        resend: bool,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        let is_audio = self.spec.kind == Kind::Audio;
+        let level = stored.header.audio_level;
+        let header = SlotHeader {
+            // A switch of audio begins a talkspurt (RFC 3551 §4.1): receivers may adapt there.
+            marker: stored.header.marker || is_audio && index == segment.first,
+            payload_type: segment.payload_type,
+            sequence: index as u16,
+            timestamp: stored
+                .header
+                .timestamp
+                .wrapping_add(segment.timestamp_shift),
+            ssrc: self.spec.ssrc,
+            audio_level: self.spec.audio_level_id.zip(level),
+        };
+        let mut buffer = [0; SLOT_HEADER_BYTES_MAX];
+        out.send(Packet {
+            leg: out.leg,
+            ssrc: self.spec.ssrc,
+            index,
+            header: header.write(&mut buffer),
+            payload: stored.payload(),
+            kind: self.spec.kind,
+            frame_end: stored.header.marker || is_audio,
+            resend,
+        });
+    }
+
+    /// Passes a sender report on, in the slot's timestamps.
+    pub(crate) fn report(
+        &self,
+        stream: &Stream,
+        ntp: u64,
+        rtp: u32,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        let Some(segment) = self.segments.back() else {
+            return;
+        };
+        if self.playing == Some(stream.id) && segment.stream == stream.id {
+            out.report(SenderReport {
+                leg: out.leg,
+                ssrc: self.spec.ssrc,
+                ntp,
+                rtp: rtp.wrapping_add(segment.timestamp_shift),
+                packets: self.count.packets,
+                octets: self.count.octets,
+            });
+        }
+    }
+
+    /// After a switch the receiver's mapping is wrong until the next report: it gets one at once.
+    fn report_now(&self, stream: &Stream, now: Duration, out: &mut Outlet<'_, impl Sink>) {
+        if let Some((ntp, rtp)) = stream.reception.mapping_at(now) {
+            self.report(stream, ntp, rtp, out);
+        }
+    }
+}

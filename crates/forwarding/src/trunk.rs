@@ -1,0 +1,231 @@
+//! A neighbour relay: streams pass with their numbering unchanged.
+
+use crate::limits::{PAUSED_KEEPALIVE_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
+use crate::outlet::{Outlet, SenderCount};
+use crate::ring::Stored;
+use crate::stream::Stream;
+use crate::{Packet, Refusal, SenderReport, Sink, SourceId, StreamId, sequence};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An SSRC does not begin this close to the wrap: were all packets before it lost, the receiver
+/// would guess a rollover counter of zero for ever (RFC 3711 §3.3.1).
+const BEGIN_MAX: u64 = 0xffff - 16;
+
+/// What a trunk wants, and what each SSRC has used up of its numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Trunk {
+    subscriptions: BTreeSet<SourceId>,
+    sendings: BTreeMap<u32, Sending>,
+}
+
+/// One SSRC on one trunk session. Outlives the stream: a source that comes back under the same
+/// SSRC must never be sealed again under a number already used (RFC 7714 §8.1).
+#[derive(Debug)]
+pub(crate) struct Sending {
+    stream: StreamId,
+    /// Packet index minus the stream's unwrapped number.
+    shift: i64,
+    /// The least index this stream may use.
+    floor: u64,
+    highest: u64,
+    count: SenderCount,
+}
+
+impl Sending {
+    /// The rollover counter starts at the leg's own first packet, whatever the stream's is.
+    fn begin(stream: &Stream, unwrapped: u64) -> Self {
+        let index = unwrapped & 0xffff;
+        Self {
+            stream: stream.id,
+            shift: index.cast_signed() - unwrapped.cast_signed(),
+            floor: index,
+            highest: index,
+            count: SenderCount::default(),
+        }
+    }
+
+    /// Continues under a stream opened anew, above everything used before.
+    fn adopt(&mut self, stream: &Stream, unwrapped: u64) -> Option<()> {
+        let index = sequence::nearest(self.highest, unwrapped as u16)?;
+        if index <= self.highest {
+            return None;
+        }
+        self.stream = stream.id;
+        self.shift = index.cast_signed() - unwrapped.cast_signed();
+        self.floor = index;
+        Some(())
+    }
+
+    fn index(&self, unwrapped: u64) -> Option<u64> {
+        unwrapped
+            .checked_add_signed(self.shift)
+            .filter(|index| *index >= self.floor)
+    }
+}
+
+impl Trunk {
+    pub(crate) fn subscribe(&mut self, source: SourceId) -> Result<(), Refusal> {
+        let is_full = self.subscriptions.len() >= SUBSCRIPTIONS_MAX;
+        if is_full && !self.subscriptions.contains(&source) {
+            return Err(Refusal::TooManySubscriptions);
+        }
+        self.subscriptions.insert(source);
+        Ok(())
+    }
+
+    pub(crate) fn unsubscribe(&mut self, source: SourceId) {
+        self.subscriptions.remove(&source);
+    }
+
+    pub(crate) fn is_subscribed(&self, source: SourceId) -> bool {
+        self.subscriptions.contains(&source)
+    }
+
+    /// Whether this SSRC was ever sent here.
+    pub(crate) fn carried(&self, ssrc: u32) -> bool {
+        self.sendings.contains_key(&ssrc)
+    }
+
+    /// Sends a new packet; of a paused stream only what keeps the rollover counter in step.
+    pub(crate) fn forward(
+        &mut self,
+        stream: &Stream,
+        stored: &Stored,
+        is_active: bool,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        match self.claim(stream, stored.sequence(), is_active) {
+            Claim::Index(index) => {
+                let (header, payload) = stored.verbatim();
+                if let Some(sending) = self.sendings.get_mut(&stream.spec.ssrc) {
+                    sending.highest = sending.highest.max(index);
+                    sending.count.count(payload.len());
+                }
+                out.send(packet(
+                    stream,
+                    stored,
+                    out.leg,
+                    index,
+                    (header, payload),
+                    false,
+                ));
+            }
+            Claim::Paused => {}
+            Claim::Refused => out.stats.unsendable += 1,
+        }
+    }
+
+    fn claim(&mut self, stream: &Stream, unwrapped: u64, is_active: bool) -> Claim {
+        let room = self.sendings.len() < TRUNK_SSRCS_MAX;
+        let Some(sending) = self.sendings.get_mut(&stream.spec.ssrc) else {
+            if !is_active || unwrapped & 0xffff > BEGIN_MAX {
+                return Claim::Paused;
+            }
+            if !room {
+                return Claim::Refused;
+            }
+            let sending = Sending::begin(stream, unwrapped);
+            let index = sending.floor;
+            self.sendings.insert(stream.spec.ssrc, sending);
+            return Claim::Index(index);
+        };
+        if sending.stream != stream.id && sending.adopt(stream, unwrapped).is_none() {
+            return Claim::Refused;
+        }
+        match sending.index(unwrapped) {
+            None => Claim::Refused,
+            Some(index) if !is_active && index < sending.highest + PAUSED_KEEPALIVE_PACKETS => {
+                Claim::Paused
+            }
+            Some(index) => Claim::Index(index),
+        }
+    }
+
+    /// Finds what was sent (or, while paused, would have been) as this number: the bytes and index
+    /// of then.
+    pub(crate) fn find(&self, ssrc: u32, number: u16) -> Option<Sent> {
+        let sending = self.sendings.get(&ssrc)?;
+        let index = sequence::nearest(sending.highest, number)?;
+        if index > sending.highest || index < sending.floor {
+            return None;
+        }
+        Some(Sent {
+            stream: sending.stream,
+            unwrapped: index.checked_add_signed(-sending.shift)?,
+            index,
+        })
+    }
+
+    /// Sends a packet again, bit-identical.
+    pub(crate) fn resend(
+        stream: &Stream,
+        stored: &Stored,
+        index: u64,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        out.send(packet(
+            stream,
+            stored,
+            out.leg,
+            index,
+            stored.verbatim(),
+            true,
+        ));
+    }
+
+    /// Passes a sender report on verbatim.
+    pub(crate) fn report(
+        &self,
+        stream: &Stream,
+        ntp: u64,
+        rtp: u32,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        if let Some(sending) = self.sendings.get(&stream.spec.ssrc) {
+            out.report(SenderReport {
+                leg: out.leg,
+                ssrc: stream.spec.ssrc,
+                ntp,
+                rtp,
+                packets: sending.count.packets,
+                octets: sending.count.octets,
+            });
+        }
+    }
+}
+
+/// Whether a packet may go.
+enum Claim {
+    Index(u64),
+    Paused,
+    Refused,
+}
+
+/// Something sent before: where it lies and the index it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) stream: StreamId,
+    pub(crate) unwrapped: u64,
+    pub(crate) index: u64,
+}
+
+fn packet<'a>(
+    stream: &Stream,
+    stored: &'a Stored,
+    leg: crate::LegId,
+    index: u64,
+    (header, payload): (&'a [u8], &'a [u8]),
+    resend: bool,
+) -> Packet<'a> {
+    let kind = stream.kind();
+    Packet {
+        leg,
+        ssrc: stream.spec.ssrc,
+        index,
+        header,
+        payload,
+        kind,
+        frame_end: stored.header.marker || kind == crate::Kind::Audio,
+        resend,
+    }
+}
