@@ -53,7 +53,7 @@ globalThis.sessions = (() => {
     const session = { pc, token, asked, firstPictureMs: null };
     for (let n = 0; n < videos; n += 1) pc.addTransceiver('video', { direction: 'recvonly' });
     for (let n = 0; n < audios; n += 1) pc.addTransceiver('audio', { direction: 'recvonly' });
-    pc.addEventListener('track', ({ track }) => track.kind === 'video' && show(session, track));
+    pc.addEventListener('track', ({ track }) => (track.kind === 'video' ? show(session, track) : hear(track)));
     session.location = await offer(pc, url, token);
     return { session: keep(session), location: session.location };
   }
@@ -65,6 +65,13 @@ globalThis.sessions = (() => {
     video.requestVideoFrameCallback((now) => {
       session.firstPictureMs ??= now - session.asked;
     });
+  }
+
+  // Sound that nothing plays is thrown away before it is counted.
+  function hear(track) {
+    const audio = document.createElement('audio');
+    Object.assign(audio, { autoplay: true, srcObject: new MediaStream([track]) });
+    document.body.append(audio);
   }
 
   /** What the browser knows about a session: its transport, and every RTP stream in m-line order. */
