@@ -34,7 +34,9 @@ impl MediaCertificate {
 
     /// Certificate and private key as PEM; the file must be readable by the relay's user only.
     pub fn to_pem(&self) -> Result<String, CertificateError> {
-        self.dtls.serialize_pem().map_err(|error| CertificateError(error.to_string()))
+        self.dtls
+            .serialize_pem()
+            .map_err(|error| CertificateError(error.to_string()))
     }
 
     /// SHA-256 of the certificate, for `a=fingerprint:sha-256` and the registration.
@@ -43,7 +45,10 @@ impl MediaCertificate {
     }
 
     fn new(dtls: Certificate) -> Result<Self, CertificateError> {
-        let der = dtls.certificate.first().ok_or_else(|| CertificateError("no certificate in the file".to_owned()))?;
+        let der = dtls
+            .certificate
+            .first()
+            .ok_or_else(|| CertificateError("no certificate in the file".to_owned()))?;
         let fingerprint = Fingerprint::of(der.as_ref());
         Ok(Self { dtls, fingerprint })
     }
@@ -51,7 +56,9 @@ impl MediaCertificate {
 
 impl std::fmt::Debug for MediaCertificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MediaCertificate").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("MediaCertificate")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 

@@ -82,10 +82,12 @@ impl MediaHandle {
     }
 
     fn send(&self, command: Command) -> Result<(), MediaError> {
-        self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(_) => MediaError::Busy,
-            TrySendError::Disconnected(_) => MediaError::Stopped,
-        })?;
+        self.commands
+            .try_send(command)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => MediaError::Busy,
+                TrySendError::Disconnected(_) => MediaError::Stopped,
+            })?;
         self.waker.wake().map_err(|_| MediaError::Stopped)
     }
 }

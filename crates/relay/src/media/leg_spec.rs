@@ -24,14 +24,19 @@ pub struct IceCredentials {
 impl std::fmt::Debug for IceCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The password would let a reader of logs take the leg over.
-        f.debug_struct("IceCredentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
+        f.debug_struct("IceCredentials")
+            .field("ufrag", &self.ufrag)
+            .finish_non_exhaustive()
     }
 }
 
 impl IceCredentials {
     /// Fresh random credentials: 8 and 32 ice-chars (48 and 192 bits).
     pub fn random() -> Self {
-        Self { ufrag: super::random::ice_chars(8), pwd: super::random::ice_chars(32) }
+        Self {
+            ufrag: super::random::ice_chars(8),
+            pwd: super::random::ice_chars(32),
+        }
     }
 }
 
@@ -53,7 +58,9 @@ impl Fingerprint {
         let mut bytes = [0; 32];
         let mut pairs = text.trim().split(':');
         for byte in &mut bytes {
-            let pair = pairs.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            let pair = pairs
+                .next()
+                .filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit()))?;
             *byte = u8::from_str_radix(pair, 16).ok()?;
         }
         pairs.next().is_none().then_some(Self(bytes))

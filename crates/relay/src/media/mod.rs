@@ -2,24 +2,32 @@
 //!
 //! **Invariant:** nothing here awaits a neighbour, allocates per forwarded packet, or asks the orchestrator.
 
+mod announce;
 mod certificate;
 mod config;
+mod core;
+mod dtls;
 mod handle;
+mod ingress;
 mod leg_spec;
 mod random;
+mod rtcp;
+mod srtp;
+mod stun;
+mod udp;
 
 pub use certificate::{CertificateError, MediaCertificate};
 pub use config::MediaConfig;
 pub use handle::MediaHandle;
 pub use leg_spec::{
-    Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError, PublishedTrack, SlotPurpose,
-    WatchSlot,
+    Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError,
+    PublishedTrack, SlotPurpose, WatchSlot,
 };
 
 /// Binds the socket and starts the media thread.
 ///
 /// # Errors
 /// When the address cannot be bound or the thread cannot be started.
-pub fn start(_config: MediaConfig) -> std::io::Result<MediaHandle> {
-    Err(std::io::Error::other("not yet"))
+pub fn start(config: MediaConfig) -> std::io::Result<MediaHandle> {
+    udp::start(config)
 }

@@ -1,0 +1,251 @@
+//! The media core, sans-IO: told the time and the bytes, it never asks.
+//!
+//! ```text
+//!  datagram ─▶ STUN  ─▶ ice.rs      which leg, from where
+//!             DTLS  ─▶ secure.rs   keys
+//!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ poll_transmit
+//!             SRTCP ─▶ feedback.rs ─▶ Router
+//!  command  ─▶ legs.rs, trunks.rs, slots.rs
+//! ```
+
+mod arrival;
+mod feedback;
+mod ice;
+mod leg;
+mod legs;
+mod report;
+mod secure;
+mod slots;
+mod trunks;
+mod wires;
+
+use super::dtls::Dtls;
+use super::{LegId, MediaConfig, random};
+use forwarding::{Router, SourceId, StreamId};
+use leg::Leg;
+use protocol::{RelayPlan, SiteCode};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+pub(super) use wires::Datagram;
+use wires::Wires;
+
+/// How often deadlines, silent sources and due checks are looked at. A viewer would notice a second, not this.
+const TICK: Duration = Duration::from_millis(50);
+/// Receiver reports, announcements and keep-alives (RFC 3550 §6.2 allows less often, never needs more).
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The owner of every leg, trunk and stream of a relay.
+pub(super) struct Core {
+    legs_max: usize,
+    started_at: Instant,
+    legs: HashMap<LegId, Leg>,
+    by_ufrag: HashMap<String, LegId>,
+    by_address: HashMap<SocketAddr, LegId>,
+    dtls: Dtls,
+    router: Router,
+    wires: Wires,
+    sources: Sources,
+    /// Where each stream comes from, for requests to its origin.
+    origins: HashMap<StreamId, Origin>,
+    plan: Option<RelayPlan>,
+    on_air: slots::OnAir,
+    numbers: Numbers,
+    ticks: Ticks,
+    /// Rises with every change of state.
+    version: u64,
+    counters: Counters,
+    canonical: Vec<u8>,
+}
+
+/// Where a stream comes from.
+#[derive(Clone, Copy)]
+struct Origin {
+    leg: LegId,
+    /// Its SSRC there.
+    ssrc: u32,
+    /// Set when the leg went: the stream ends soon unless another leg brings it.
+    orphan_since: Option<Instant>,
+}
+
+/// Datagrams that went nowhere, by reason.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
+    pub(super) not_ours: u64,
+    pub(super) stun_refused: u64,
+    pub(super) from_strangers: u64,
+    pub(super) not_authentic: u64,
+    pub(super) unannounced: u64,
+    pub(super) no_track: u64,
+}
+
+/// When the periodic work is due next.
+struct Ticks {
+    housekeeping: Instant,
+    second: Instant,
+}
+
+/// Numbers this relay gives out.
+struct Numbers {
+    next_leg: u32,
+    ssrc_block: u16,
+    next_ssrc: u16,
+    /// The sender SSRC of our RTCP.
+    own_ssrc: u32,
+}
+
+/// Site codes as the router's source ids.
+#[derive(Default)]
+struct Sources {
+    ids: HashMap<SiteCode, SourceId>,
+    names: Vec<SiteCode>,
+}
+
+impl Sources {
+    fn id(&mut self, site: &SiteCode) -> SourceId {
+        if let Some(id) = self.ids.get(site) {
+            return *id;
+        }
+        let id = SourceId(self.names.len() as u32);
+        self.names.push(site.clone());
+        self.ids.insert(site.clone(), id);
+        id
+    }
+
+    fn name(&self, id: SourceId) -> Option<&SiteCode> {
+        self.names.get(id.0 as usize)
+    }
+}
+
+impl Core {
+    /// A relay without legs, streams or plan.
+    pub(super) fn new(config: MediaConfig, now: Instant) -> Result<Self, rtc_shared::error::Error> {
+        let MediaConfig {
+            listen: _,
+            certificate,
+            ssrc_block,
+            legs_max,
+        } = config;
+        let cname = random::ice_chars(16);
+        let mut core = Self {
+            legs_max,
+            started_at: now,
+            legs: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            dtls: Dtls::new(&certificate)?,
+            router: Router::new(),
+            wires: Wires::new(cname, now),
+            sources: Sources::default(),
+            origins: HashMap::new(),
+            plan: None,
+            on_air: slots::OnAir::default(),
+            numbers: Numbers {
+                next_leg: 1,
+                ssrc_block,
+                // A restarted relay must not give out the numbers its children still remember.
+                next_ssrc: u16::from_be_bytes(random::bytes()),
+                own_ssrc: 0,
+            },
+            ticks: Ticks {
+                housekeeping: now,
+                second: now,
+            },
+            version: 0,
+            counters: Counters::default(),
+            canonical: Vec::with_capacity(2048),
+        };
+        core.numbers.own_ssrc = core.allocate_ssrc();
+        Ok(core)
+    }
+
+    /// Takes a datagram off the socket; its bytes may be changed (decryption is in place).
+    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.wires.now = now;
+        // RFC 7983 §7.
+        match datagram.first() {
+            Some(0..=3) => self.handle_stun(now, from, datagram),
+            Some(20..=63) => self.handle_dtls(now, from, datagram),
+            Some(128..=191) => self.handle_srtp(now, from, datagram),
+            _ => self.counters.not_ours += 1,
+        }
+        self.flush(now);
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.wires.now = now;
+        let clock = self.clock(now);
+        self.router.handle_timeout(clock, &mut self.wires);
+        if now >= self.ticks.housekeeping {
+            self.ticks.housekeeping = now + TICK;
+            self.dial(now);
+            self.retransmit_handshakes(now);
+            self.drop_silent_legs(now);
+            self.close_orphans(now);
+            self.point_slots(now);
+        }
+        if now >= self.ticks.second {
+            self.ticks.second = now + SECOND;
+            self.report_reception(now);
+            self.announce_all();
+        }
+        self.flush(now);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(super) fn next_timeout(&self) -> Instant {
+        let router = self.router.next_timeout().map(|at| self.started_at + at);
+        let own = self.ticks.housekeeping.min(self.ticks.second);
+        router.map_or(own, |router| router.min(own))
+    }
+
+    /// A datagram to send, in order.
+    pub(super) fn poll_transmit(&mut self) -> Option<Datagram> {
+        self.wires.poll()
+    }
+
+    /// Gives a sent datagram's buffer back.
+    pub(super) fn recycle(&mut self, datagram: Datagram) {
+        self.wires.recycle(datagram.bytes);
+    }
+
+    /// Rises with every change of a feed's, leg's or trunk's state.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Says goodbye to everybody.
+    pub(super) fn close(&mut self, now: Instant) {
+        let legs: Vec<LegId> = self.legs.keys().copied().collect();
+        for leg in legs {
+            self.remove_leg(leg, now);
+        }
+    }
+
+    /// Sends what the router and DTLS have asked for.
+    fn flush(&mut self, now: Instant) {
+        self.flush_requests();
+        self.flush_dtls();
+        let _ = now;
+    }
+
+    fn clock(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started_at)
+    }
+
+    /// The next SSRC of the leased block that no stream or slot has.
+    fn allocate_ssrc(&mut self) -> u32 {
+        loop {
+            self.numbers.next_ssrc = self.numbers.next_ssrc.wrapping_add(1);
+            let ssrc = u32::from(self.numbers.ssrc_block) << 16 | u32::from(self.numbers.next_ssrc);
+            let taken = ssrc == 0
+                || ssrc == self.numbers.own_ssrc
+                || self.router.stream_by_ssrc(ssrc).is_some();
+            // Streams and slots are bounded far below 65,536, so a free one comes soon.
+            if !taken && !self.slot_has(ssrc) {
+                return ssrc;
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! RTCP both ways.
+
+use super::Core;
+use super::leg::{Purpose, router_leg};
+use crate::media::LegId;
+use crate::media::announce;
+use crate::media::rtcp::{self, Item, Writer};
+use forwarding::{ReceptionReport, StreamId};
+use std::time::Instant;
+
+impl Core {
+    /// A peer's compound, decrypted.
+    pub(super) fn handle_rtcp(&mut self, id: LegId, compound: &[u8], now: Instant) {
+        rtcp::read(compound, &mut |item| self.handle_rtcp_item(id, &item, now));
+    }
+
+    fn handle_rtcp_item(&mut self, id: LegId, item: &Item<'_>, now: Instant) {
+        let clock = self.clock(now);
+        match item {
+            Item::SenderReport { ssrc, ntp, rtp } => {
+                if let Some(stream) = self.stream_from(id, *ssrc) {
+                    self.router
+                        .handle_sender_report(stream, *ntp, *rtp, clock, &mut self.wires);
+                }
+            }
+            Item::Block(block) => self.wires.note_block(id, *block, now),
+            Item::Nack { ssrc, sequences } => {
+                self.router
+                    .handle_nack(router_leg(id), *ssrc, sequences, clock, &mut self.wires);
+            }
+            Item::KeyframeRequest { ssrc } => {
+                self.router
+                    .handle_keyframe_request(router_leg(id), *ssrc, clock, &mut self.wires);
+            }
+            Item::App {
+                ssrc,
+                subtype,
+                name,
+                data,
+            } if *name == announce::NAME => {
+                if let Some(announcement) = announce::Announcement::read(*subtype, data) {
+                    self.handle_announcement(id, *ssrc, announcement, now);
+                }
+            }
+            // A publisher that says BYE for one stream goes on with another or closes the leg; both show by themselves.
+            Item::Bye { .. } | Item::App { .. } => {}
+        }
+    }
+
+    /// The stream a peer means by its own SSRC.
+    fn stream_from(&self, id: LegId, ssrc: u32) -> Option<StreamId> {
+        match &self.legs.get(&id)?.purpose {
+            Purpose::Publish(publisher) => publisher
+                .tracks
+                .iter()
+                .filter_map(|track| track.current)
+                .find(|current| current.ssrc == ssrc)
+                .map(|current| current.stream),
+            Purpose::TrunkUp(dialler) => {
+                dialler.streams.get(&ssrc).map(|announced| announced.stream)
+            }
+            Purpose::Watch(_) | Purpose::TrunkDown(_) => None,
+        }
+    }
+
+    /// Passes the router's wishes on to where the streams come from.
+    pub(super) fn flush_requests(&mut self) {
+        for stream in std::mem::take(&mut self.wires.keyframes_wanted) {
+            self.ask_origin(stream, |own, ssrc, compound| compound.pli(own, ssrc));
+        }
+        for (stream, sequences) in std::mem::take(&mut self.wires.resends_wanted) {
+            self.ask_origin(stream, |own, ssrc, compound| {
+                compound.nack(own, ssrc, &sequences)
+            });
+        }
+    }
+
+    fn ask_origin(&mut self, stream: StreamId, write: impl FnOnce(u32, u32, &mut Writer)) {
+        let Some(origin) = self.origins.get(&stream).copied() else {
+            return;
+        };
+        let mut compound = self.begin_compound(&[]);
+        write(self.numbers.own_ssrc, origin.ssrc, &mut compound);
+        self.wires.send_rtcp(origin.leg, compound);
+    }
+
+    /// A compound starts with a report and names its sender (RFC 3550 §6.1).
+    pub(super) fn begin_compound(&self, blocks: &[ReceptionReport]) -> Writer {
+        let mut compound = Writer::default();
+        compound.receiver_report(self.numbers.own_ssrc, blocks);
+        compound.cname(self.numbers.own_ssrc, &self.wires.cname);
+        compound
+    }
+
+    /// Receiver reports to everybody who sends to us. A parent gets one even without streams: it shows the trunk lives.
+    pub(super) fn report_reception(&mut self, now: Instant) {
+        let clock = self.clock(now);
+        let mut blocks: std::collections::HashMap<LegId, Vec<ReceptionReport>> =
+            std::collections::HashMap::new();
+        for (stream, origin) in &self.origins {
+            if origin.orphan_since.is_some() {
+                continue;
+            }
+            if let Some(mut report) = self.router.reception_report(*stream, clock) {
+                report.ssrc = origin.ssrc;
+                blocks.entry(origin.leg).or_default().push(report);
+            }
+        }
+        for (leg, blocks) in blocks {
+            let compound = self.begin_compound(&blocks);
+            self.wires.send_rtcp(leg, compound);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! ICE-lite towards halls and children (RFC 8445 §2.5), the controlling side towards parents.
+
+use super::Core;
+use super::leg::{Leg, Purpose};
+use crate::media::LegId;
+use crate::media::stun::{self, Class, Message};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// After this long without a proof an address has gone and the next proven one takes over. Browsers check a pair every 2.5 s.
+const ADDRESS_STALE: Duration = Duration::from_secs(4);
+
+impl Core {
+    pub(super) fn handle_stun(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        // Nothing that fails is answered: a stranger gets no byte out of us.
+        let handled = Message::parse(datagram).and_then(|message| match message.class {
+            Class::Request => self.handle_check(now, from, &message),
+            Class::Success => self.handle_check_answer(now, from, &message),
+            Class::Error => None,
+        });
+        if handled.is_none() {
+            self.counters.stun_refused += 1;
+        }
+    }
+
+    /// A connectivity check of a hall or a child.
+    fn handle_check(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        message: &Message<'_>,
+    ) -> Option<()> {
+        let (local, remote) = message.username?.split_once(':')?;
+        let id = *self.by_ufrag.get(local)?;
+        let leg = self.legs.get(&id)?;
+        if !message.is_authentic(&leg.local.pwd) {
+            return None;
+        }
+        let pwd = leg.local.pwd.clone();
+        if message.claims_controlled {
+            self.wires
+                .push(from, stun::role_conflict(message.transaction, &pwd));
+            return Some(());
+        }
+        let id = self.admit_sender(id, remote, now)?;
+        self.prove_address(id, from, message.use_candidate, now);
+        self.wires
+            .push(from, stun::success(message.transaction, from, &pwd));
+        Some(())
+    }
+
+    /// The peer's ufrag must be the offer's. A child names each dialling attempt by a fresh one: then its old
+    /// session is dead and a new one begins.
+    fn admit_sender(&mut self, id: LegId, remote: &str, now: Instant) -> Option<LegId> {
+        let leg = self.legs.get_mut(&id)?;
+        match (&leg.remote_ufrag, &leg.purpose) {
+            (Some(known), _) if known == remote => Some(id),
+            (Some(_), Purpose::TrunkDown(_)) => {
+                let fresh = self.renew_trunk(id, now)?;
+                self.legs.get_mut(&fresh)?.remote_ufrag = Some(remote.to_owned());
+                Some(fresh)
+            }
+            (None, _) => {
+                leg.remote_ufrag = Some(remote.to_owned());
+                Some(id)
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    /// An authentic check came from `from`.
+    pub(super) fn prove_address(
+        &mut self,
+        id: LegId,
+        from: SocketAddr,
+        nominated: bool,
+        now: Instant,
+    ) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.heard_at = now;
+        let evicted = leg.path.prove(from, now);
+        let selected_is_stale = leg
+            .path
+            .selected
+            .and_then(|selected| leg.path.proven_at(selected))
+            .is_none_or(|at| now.saturating_duration_since(at) > ADDRESS_STALE);
+        // A browser facing an ICE-lite side nominates every pair it checks, so nomination alone must not move a
+        // leg that is well where it is; what it sends media from does (see `note_source`).
+        if leg.path.selected.is_none() || (nominated && selected_is_stale) {
+            self.select_address(id, from);
+        }
+        if let Some(evicted) = evicted {
+            self.by_address.remove(&evicted);
+        }
+        // The newest proof owns an address: a reloaded page may come from the port of its predecessor.
+        self.by_address.insert(from, id);
+    }
+
+    /// The peer has sent something authentic, or its handshake, from a proven address: that is the pair it uses.
+    pub(super) fn note_source(&mut self, id: LegId, from: SocketAddr) {
+        if self
+            .legs
+            .get(&id)
+            .is_some_and(|leg| leg.path.selected != Some(from))
+        {
+            self.select_address(id, from);
+        }
+    }
+
+    fn select_address(&mut self, id: LegId, address: SocketAddr) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.path.selected = Some(address);
+            self.wires.move_to(id, address);
+        }
+    }
+
+    /// A parent answered our check.
+    fn handle_check_answer(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        message: &Message<'_>,
+    ) -> Option<()> {
+        let (id, sent_at) = self.legs.iter().find_map(|(id, leg)| {
+            let sent_at = check_sent_at(leg, message)?;
+            (target(leg) == Some(from)).then_some((*id, sent_at))
+        })?;
+        self.prove_address(id, from, true, now);
+        self.wires
+            .note_round_trip(id, now.saturating_duration_since(sent_at));
+        self.begin_handshake(id, now);
+        Some(())
+    }
+}
+
+/// When the check that this message answers was sent, if it is one of this leg's and authentic.
+fn check_sent_at(leg: &Leg, message: &Message<'_>) -> Option<Instant> {
+    let Purpose::TrunkUp(dialler) = &leg.purpose else {
+        return None;
+    };
+    let (_, at) = dialler
+        .checks
+        .iter()
+        .find(|(transaction, _)| *transaction == message.transaction)?;
+    message.is_authentic(&dialler.plan.ice_pwd).then_some(*at)
+}
+
+/// Where a dialled trunk sends its checks.
+pub(super) fn target(leg: &Leg) -> Option<SocketAddr> {
+    let Purpose::TrunkUp(dialler) = &leg.purpose else {
+        return None;
+    };
+    dialler.plan.addresses.get(dialler.address).copied()
+}

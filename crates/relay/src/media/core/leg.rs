@@ -1,0 +1,159 @@
+//! One neighbour, from its first connectivity check to its loss.
+
+use crate::media::srtp::Receiver;
+use crate::media::{Fingerprint, IceCredentials, LegId, PublishedTrack, WatchSlot};
+use forwarding::{SourceId, StreamId};
+use protocol::{LegRole, LegState, SiteCode};
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Addresses a leg may have proven at once: two interfaces in two families, twice.
+const ADDRESSES_MAX: usize = 8;
+
+/// A neighbour.
+pub(super) struct Leg {
+    pub(super) purpose: Purpose,
+    /// Our credentials. On a dialled trunk the ufrag only names the attempt.
+    pub(super) local: IceCredentials,
+    /// The peer's ufrag: known from the offer, or learnt from a child's first check.
+    pub(super) remote_ufrag: Option<String>,
+    /// Certificates the peer may have.
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) state: LegState,
+    pub(super) path: Path,
+    /// While it connects: when it is given up. Trunks that wait for a child have none.
+    pub(super) deadline: Option<Instant>,
+    /// The last authentic check or packet.
+    pub(super) heard_at: Instant,
+    pub(super) receiver: Option<Receiver>,
+    pub(super) packets_received: u64,
+}
+
+/// What a leg is for.
+pub(super) enum Purpose {
+    /// A hall publishes.
+    Publish(Publisher),
+    /// Somebody watches.
+    Watch(Watcher),
+    /// A child relay attaches; the trunk's index in the plan is its relay id.
+    TrunkDown(protocol::ChildTrunk),
+    /// We attach to a parent relay.
+    TrunkUp(Dialler),
+}
+
+/// The receiving side of a WHIP session.
+pub(super) struct Publisher {
+    pub(super) session: String,
+    pub(super) site: SiteCode,
+    pub(super) source: SourceId,
+    pub(super) tracks: Vec<Track>,
+}
+
+/// One m-line of a publisher.
+pub(super) struct Track {
+    pub(super) spec: PublishedTrack,
+    pub(super) current: Option<Incoming>,
+    /// SSRCs the publisher has left: stragglers must not open them again.
+    pub(super) retired: VecDeque<u32>,
+}
+
+/// The stream a track sends now.
+#[derive(Clone, Copy)]
+pub(super) struct Incoming {
+    /// The publisher's SSRC.
+    pub(super) ssrc: u32,
+    /// Ours.
+    pub(super) canonical: u32,
+    pub(super) stream: StreamId,
+    pub(super) opened_at: Instant,
+}
+
+/// A WHEP session.
+pub(super) struct Watcher {
+    pub(super) session: String,
+    pub(super) role: LegRole,
+    pub(super) site: Option<SiteCode>,
+    pub(super) slots: Vec<WatchSlot>,
+    pub(super) ssrcs: Vec<u32>,
+    /// Where each slot points, as last told to the router.
+    pub(super) pointed: Vec<Option<SourceId>>,
+}
+
+/// The controlling side of a trunk.
+pub(super) struct Dialler {
+    pub(super) plan: protocol::ParentTrunk,
+    /// Which of the plan's addresses is tried.
+    pub(super) address: usize,
+    pub(super) address_since: Instant,
+    pub(super) next_check: Instant,
+    /// Checks under way, newest last.
+    pub(super) checks: VecDeque<([u8; 12], Instant)>,
+    /// DTLS has begun.
+    pub(super) handshaking: bool,
+    /// Last SRTP or SRTCP: a parent that restarted answers checks but has lost the session.
+    pub(super) media_at: Instant,
+    /// Announced streams.
+    pub(super) streams: HashMap<u32, Announced>,
+}
+
+/// A stream a parent has announced.
+#[derive(Clone, Copy)]
+pub(super) struct Announced {
+    pub(super) stream: StreamId,
+    pub(super) at: Instant,
+}
+
+/// The addresses a peer has proven by authentic checks; packets go to one of them.
+#[derive(Default)]
+pub(super) struct Path {
+    proven: Vec<(SocketAddr, Instant)>,
+    pub(super) selected: Option<SocketAddr>,
+}
+
+impl Path {
+    /// Notes a proof; returns the address that had to make room.
+    pub(super) fn prove(&mut self, address: SocketAddr, now: Instant) -> Option<SocketAddr> {
+        if let Some(entry) = self.proven.iter_mut().find(|(known, _)| *known == address) {
+            entry.1 = now;
+            return None;
+        }
+        let mut evicted = None;
+        if self.proven.len() >= ADDRESSES_MAX {
+            let oldest = (0..self.proven.len())
+                .filter(|i| Some(self.proven[*i].0) != self.selected)
+                .min_by_key(|i| self.proven[*i].1);
+            evicted = oldest.map(|i| self.proven.swap_remove(i).0);
+        }
+        self.proven.push((address, now));
+        evicted
+    }
+
+    /// When an address was last proven.
+    pub(super) fn proven_at(&self, address: SocketAddr) -> Option<Instant> {
+        self.proven
+            .iter()
+            .find(|(known, _)| *known == address)
+            .map(|(_, at)| *at)
+    }
+
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.proven.iter().map(|(address, _)| *address)
+    }
+}
+
+impl Leg {
+    /// The parent or child, of a trunk.
+    pub(super) fn relay(&self) -> Option<&protocol::RelayId> {
+        match &self.purpose {
+            Purpose::TrunkDown(child) => Some(&child.relay),
+            Purpose::TrunkUp(dialler) => Some(&dialler.plan.relay),
+            Purpose::Publish(_) | Purpose::Watch(_) => None,
+        }
+    }
+}
+
+/// The same leg in the router's numbering.
+pub(super) fn router_leg(leg: LegId) -> forwarding::LegId {
+    forwarding::LegId(leg.0)
+}

@@ -1,0 +1,140 @@
+//! The state of everything, as the orchestrator wants it.
+
+use super::Core;
+use super::leg::{Leg, Purpose};
+use crate::media::LegId;
+use forwarding::{Kind, StreamId, StreamSpec};
+use protocol::{
+    FeedReport, LegReport, LegRole, MediaKind, RelayReport, SiteCode, TrunkDirection, TrunkReport,
+};
+use std::time::Instant;
+
+impl Core {
+    /// A snapshot.
+    pub(in crate::media) fn report(&self, now: Instant) -> RelayReport {
+        let mut report = RelayReport {
+            epoch: self.plan.as_ref().map_or(0, |plan| plan.epoch),
+            packets_sent: self.wires.totals.packets,
+            bytes_sent: self.wires.totals.bytes,
+            ..RelayReport::default()
+        };
+        report.feeds = self
+            .router
+            .streams()
+            .filter_map(|(stream, spec)| self.feed(stream, spec, now))
+            .collect();
+        report
+            .feeds
+            .sort_by(|a, b| (a.site.as_str(), a.ssrc).cmp(&(b.site.as_str(), b.ssrc)));
+        let mut ids: Vec<_> = self.legs.iter().collect();
+        ids.sort_by_key(|(id, _)| **id);
+        for (id, leg) in ids {
+            match &leg.purpose {
+                Purpose::Publish(publisher) => report.legs.push(self.session(
+                    *id,
+                    leg,
+                    &publisher.session,
+                    Some(&publisher.site),
+                    LegRole::Publish,
+                )),
+                Purpose::Watch(watcher) => {
+                    report.legs.push(self.session(
+                        *id,
+                        leg,
+                        &watcher.session,
+                        watcher.site.as_ref(),
+                        watcher.role,
+                    ));
+                }
+                Purpose::TrunkDown(_) => {
+                    report
+                        .trunks
+                        .extend(self.trunk(*id, leg, TrunkDirection::Down))
+                }
+                Purpose::TrunkUp(_) => {
+                    report
+                        .trunks
+                        .extend(self.trunk(*id, leg, TrunkDirection::Up))
+                }
+            }
+        }
+        report
+    }
+
+    fn feed(&self, stream: StreamId, spec: StreamSpec, now: Instant) -> Option<FeedReport> {
+        let stats = self.router.stream_stats(stream, self.clock(now))?;
+        let origin = self.origins.get(&stream)?;
+        let local = self
+            .legs
+            .get(&origin.leg)
+            .is_some_and(|leg| matches!(leg.purpose, Purpose::Publish(_)));
+        Some(FeedReport {
+            site: self.sources.name(spec.source)?.clone(),
+            kind: match spec.codec.kind() {
+                Kind::Audio => MediaKind::Audio,
+                Kind::Video => MediaKind::Video,
+            },
+            codec: codec_name(spec.codec).to_owned(),
+            ssrc: spec.ssrc,
+            local,
+            packets: stats.packets,
+            holes: stats.holes_open + stats.holes_lost,
+            bitrate_bps: stats.bitrate_bps,
+            frame_rate: stats.frame_rate,
+            jitter_ms: stats.jitter.as_secs_f32() * 1000.0,
+            silent_ms: stats
+                .silent_for
+                .map_or(0, |silent| silent.as_millis() as u64),
+            watchers: stats.watchers,
+        })
+    }
+
+    fn session(
+        &self,
+        id: LegId,
+        leg: &Leg,
+        session: &str,
+        site: Option<&SiteCode>,
+        role: LegRole,
+    ) -> LegReport {
+        let wire = self.wires.get(id);
+        LegReport {
+            session: session.to_owned(),
+            site: site.cloned(),
+            role,
+            state: leg.state,
+            packets_sent: wire.map_or(0, |wire| wire.packets_sent),
+            packets_received: leg.packets_received,
+            fraction_lost: wire.map_or(0.0, |wire| f32::from(wire.fraction_lost) / 256.0),
+            rtt_ms: self.round_trip_ms(id),
+        }
+    }
+
+    fn trunk(&self, id: LegId, leg: &Leg, direction: TrunkDirection) -> Option<TrunkReport> {
+        Some(TrunkReport {
+            relay: leg.relay()?.clone(),
+            direction,
+            state: leg.state,
+            packets_sent: self.wires.get(id).map_or(0, |wire| wire.packets_sent),
+            packets_received: leg.packets_received,
+            rtt_ms: self.round_trip_ms(id),
+        })
+    }
+
+    fn round_trip_ms(&self, id: LegId) -> Option<f32> {
+        self.wires
+            .get(id)?
+            .round_trip
+            .map(|rtt| rtt.as_secs_f32() * 1000.0)
+    }
+}
+
+fn codec_name(codec: forwarding::Codec) -> &'static str {
+    match codec {
+        forwarding::Codec::Opus => "opus",
+        forwarding::Codec::H264 => "H264",
+        forwarding::Codec::Vp8 => "VP8",
+        forwarding::Codec::Vp9 => "VP9",
+        forwarding::Codec::Av1 => "AV1",
+    }
+}

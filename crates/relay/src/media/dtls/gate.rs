@@ -1,0 +1,156 @@
+//! What may reach the DTLS endpoint.
+//!
+//! The endpoint reassembles by walking all fragments on every record: 104 KB of 1-byte fragments cost it 18 s of
+//! CPU, which would stall every leg. It also holds early encrypted records without bound and goes on collecting
+//! plaintext ones after completion. So every datagram passes here first.
+
+use super::hello::{HANDSHAKE, HelloCollector, Record, fragments, lists_gcm, records};
+
+/// Per handshake. Chromium needs 4 to 8, with every flight repeated twice still under 30.
+const DATAGRAMS_MAX: u32 = 64;
+/// Per handshake, bytes of UDP payload.
+const BYTES_MAX: usize = 64 * 1024;
+/// A certificate chain fits; ours and browsers' are below 1 KiB.
+const MESSAGE_LEN_MAX: usize = 16 * 1024;
+/// The smallest MTU of IPv4 leaves more than this.
+const FRAGMENT_LEN_MIN: usize = 256;
+/// Encrypted records ahead of the handshake; a peer's Finished and its repeats.
+const EARLY_RECORDS_MAX: u32 = 16;
+/// Repeats of the last flight answered per session. Enough for 10 s of lost answers at doubling intervals.
+const REPEATS_MAX: u32 = 16;
+
+/// What to do with a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Hand it on.
+    Pass,
+    /// Keep it until the ClientHello is whole.
+    Hold,
+    /// The ClientHello is whole: choose the profile, then hand on what was held and this one.
+    Choose {
+        /// It lists AES-128-GCM.
+        gcm: bool,
+    },
+    /// Ignore it.
+    Drop,
+    /// A limit is passed: end the handshake.
+    Fail,
+}
+
+/// The gate of one session.
+pub(super) struct Gate {
+    hello: Option<HelloCollector>,
+    datagrams: u32,
+    bytes: usize,
+    early_records: u32,
+    /// SHA-256 of plaintext record bodies let through, to recognise repeats.
+    passed: Vec<[u8; 32]>,
+    complete: bool,
+    repeats: u32,
+}
+
+impl Gate {
+    /// A passive session waits for a ClientHello; an active one only for what answers it.
+    pub(super) fn new(passive: bool) -> Self {
+        Self {
+            hello: passive.then(HelloCollector::default),
+            datagrams: 0,
+            bytes: 0,
+            early_records: 0,
+            passed: Vec::new(),
+            complete: false,
+            repeats: 0,
+        }
+    }
+
+    pub(super) fn completed(&mut self) {
+        self.complete = true;
+    }
+
+    pub(super) fn judge(&mut self, datagram: &[u8]) -> Verdict {
+        let Some(records) = records(datagram) else {
+            return Verdict::Drop;
+        };
+        if self.complete {
+            self.judge_late(&records)
+        } else {
+            self.judge_handshake(datagram.len(), &records)
+        }
+    }
+
+    fn judge_handshake(&mut self, len: usize, records: &[Record<'_>]) -> Verdict {
+        self.datagrams += 1;
+        self.bytes += len;
+        if self.datagrams > DATAGRAMS_MAX || self.bytes > BYTES_MAX {
+            return Verdict::Fail;
+        }
+        let mut verdict = if self.hello.is_some() {
+            Verdict::Hold
+        } else {
+            Verdict::Pass
+        };
+        for record in records {
+            if record.epoch > 0 {
+                self.early_records += 1;
+                if self.early_records > EARLY_RECORDS_MAX {
+                    return Verdict::Fail;
+                }
+            } else if record.kind == HANDSHAKE {
+                match self.judge_fragments(record.body) {
+                    Some(Verdict::Choose { gcm }) => verdict = Verdict::Choose { gcm },
+                    Some(_) => {}
+                    None => return Verdict::Drop,
+                }
+            }
+        }
+        if matches!(verdict, Verdict::Choose { .. }) {
+            self.hello = None;
+        }
+        for record in records.iter().filter(|record| record.epoch == 0) {
+            self.passed.push(digest(record.body));
+        }
+        verdict
+    }
+
+    /// `None` when a fragment breaks a limit.
+    fn judge_fragments(&mut self, body: &[u8]) -> Option<Verdict> {
+        let mut verdict = Verdict::Pass;
+        for fragment in fragments(body)? {
+            let is_last = fragment.offset + fragment.body.len() == fragment.length;
+            if fragment.length > MESSAGE_LEN_MAX
+                || (!is_last && fragment.body.len() < FRAGMENT_LEN_MIN)
+            {
+                return None;
+            }
+            if let Some(hello) = self.hello.as_mut().and_then(|hello| hello.add(&fragment)) {
+                verdict = Verdict::Choose {
+                    gcm: lists_gcm(hello),
+                };
+            }
+        }
+        Some(verdict)
+    }
+
+    /// After completion plaintext may only repeat the peer's flight, byte for byte under fresh record numbers;
+    /// encrypted records are the endpoint's to authenticate. Either way the answers are bounded.
+    fn judge_late(&mut self, records: &[Record<'_>]) -> Verdict {
+        let mut plaintext = records.iter().filter(|record| record.epoch == 0).peekable();
+        let repeats_something = plaintext.peek().is_some();
+        if !plaintext.all(|record| self.passed.contains(&digest(record.body))) {
+            return Verdict::Drop;
+        }
+        if repeats_something {
+            self.repeats += 1;
+            if self.repeats > REPEATS_MAX {
+                return Verdict::Drop;
+            }
+        }
+        Verdict::Pass
+    }
+}
+
+fn digest(body: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body).as_ref());
+    out
+}

@@ -1,0 +1,196 @@
+//! The thread around the core: one socket, one loop.
+
+use super::MediaConfig;
+use super::core::Core;
+use super::handle::{COMMANDS_MAX, Command, MediaHandle};
+use arc_swap::ArcSwap;
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use protocol::RelayReport;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+/// Socket buffers: 4 MiB hold the bursts of a few hundred legs; the kernel may grant less (net.core.rmem_max).
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Datagrams taken in before timers and commands get their turn.
+const BATCH: usize = 256;
+/// Larger than any datagram an Ethernet path carries; a longer one is cut and fails authentication.
+const DATAGRAM_BYTES_MAX: usize = 2048;
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// A change is published at once, but not more often than this.
+const CHANGE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Binds the socket and starts the thread.
+pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
+    let now = Instant::now();
+    let mut socket = bind(config.listen)?;
+    let core = Core::new(config, now).map_err(|error| io::Error::other(error.to_string()))?;
+    let local_addr = socket.local_addr()?;
+    let poll = Poll::new()?;
+    poll.registry()
+        .register(&mut socket, SOCKET, Interest::READABLE)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let (commands, inbox) = sync_channel(COMMANDS_MAX);
+    let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
+    let (version, changed) = watch::channel(0);
+    let media = Thread {
+        core,
+        socket,
+        poll,
+        inbox,
+        report: report.clone(),
+        version,
+        report_due: now,
+        reported_at: now,
+        send_failures: 0,
+    };
+    std::thread::Builder::new()
+        .name("media".to_owned())
+        .spawn(move || media.run())?;
+    Ok(MediaHandle {
+        commands,
+        waker,
+        report,
+        changed,
+        local_addr,
+    })
+}
+
+fn bind(listen: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(
+        Domain::for_address(listen),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    // Less than asked for is fine; the kernel's limit is the administrator's.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    socket.bind(&listen.into())?;
+    Ok(UdpSocket::from_std(socket.into()))
+}
+
+struct Thread {
+    core: Core,
+    socket: UdpSocket,
+    poll: Poll,
+    inbox: Receiver<Command>,
+    report: Arc<ArcSwap<RelayReport>>,
+    version: watch::Sender<u64>,
+    report_due: Instant,
+    reported_at: Instant,
+    send_failures: u64,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(8);
+        let mut more_to_read = false;
+        loop {
+            let wait = if more_to_read {
+                Duration::ZERO
+            } else {
+                self.wait()
+            };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
+                if error.kind() != ErrorKind::Interrupted {
+                    tracing::error!(%error, "media thread: poll failed, ending");
+                    return;
+                }
+            }
+            // Edge-triggered: what is not read now must be read before the next wait.
+            more_to_read = self.read_batch();
+            let goes_on = self.take_commands();
+            self.handle_timeout();
+            self.send_all();
+            self.publish();
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Until the next timer; never a busy loop, even when the router's next moment has passed.
+    fn wait(&self) -> Duration {
+        let until = self.core.next_timeout().min(self.report_due);
+        until
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1))
+    }
+
+    /// Reads up to a batch; `true` when there may be more.
+    fn read_batch(&mut self) -> bool {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        for _ in 0..BATCH {
+            match self.socket.recv_from(&mut buffer) {
+                Ok((len, from)) => {
+                    self.core
+                        .handle_datagram(Instant::now(), from, &mut buffer[..len]);
+                    self.send_all();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                // ICMP errors of earlier sends surface here; they concern one peer, not the socket.
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    /// `false` when told to stop, or when every handle is gone.
+    fn take_commands(&mut self) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(command) => {
+                    if !self.core.handle_command(command, Instant::now()) {
+                        return false;
+                    }
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => {
+                    self.core.close(Instant::now());
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self) {
+        let now = Instant::now();
+        if self.core.next_timeout() <= now {
+            self.core.handle_timeout(now);
+        }
+    }
+
+    /// Empties the outbox. A full socket buffer drops, counted: late media is useless.
+    fn send_all(&mut self) {
+        while let Some(datagram) = self.core.poll_transmit() {
+            if self.socket.send_to(&datagram.bytes, datagram.to).is_err() {
+                self.send_failures += 1;
+            }
+            self.core.recycle(datagram);
+        }
+    }
+
+    fn publish(&mut self) {
+        let now = Instant::now();
+        let changed = self.core.version() != *self.version.borrow();
+        let may_publish = now.saturating_duration_since(self.reported_at) >= CHANGE_INTERVAL;
+        if now >= self.report_due || (changed && may_publish) {
+            self.report.store(Arc::new(self.core.report(now)));
+            self.report_due = now + REPORT_INTERVAL;
+            self.reported_at = now;
+            if changed {
+                self.version.send_replace(self.core.version());
+            }
+        } else if changed {
+            self.report_due = self.reported_at + CHANGE_INTERVAL;
+        }
+    }
+}
