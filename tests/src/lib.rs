@@ -3,6 +3,9 @@
 //! | module | gives |
 //! |---|---|
 //! | [`process`] | a `diemcau` process on free ports, its addresses, its end |
+//! | [`demo`] | a whole `diemcau demo`: every role a process, what it says, an operator |
+//! | [`operator`] | the orchestrator's API, signed in |
+//! | [`machine`] | this machine, for one conference at a time |
 //! | [`browser`] | Chromium with a fake camera, and WHIP/WHEP sessions in it |
 //! | [`python`] | aiortc in an environment of its own |
 //! | [`certificate`] | a certificate authority for one run |
@@ -13,7 +16,10 @@
 
 pub mod browser;
 pub mod certificate;
+pub mod demo;
+pub mod machine;
 pub mod namespace;
+pub mod operator;
 pub mod process;
 pub mod prometheus;
 pub mod python;

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -51,6 +52,17 @@ impl Process {
         folder: &Path,
         arguments: &[String],
     ) -> Result<Self> {
+        let mut process = Self::spawn(namespace, folder, arguments)?;
+        process.ready = process.said("ready").await?["ready"].take();
+        Ok(process)
+    }
+
+    /// Starts `diemcau` with these arguments and waits for nothing.
+    pub fn spawn(
+        namespace: Option<&Namespace>,
+        folder: &Path,
+        arguments: &[String],
+    ) -> Result<Self> {
         let role = arguments.first().context("a role")?.clone();
         let log = folder.join(format!("{role}.log"));
         let mut child = command(namespace)?
@@ -62,21 +74,23 @@ impl Process {
             .spawn()
             .context("starting diemcau")?;
         let stdout = child.stdout.take().context("its output is piped")?;
-        let mut process = Self {
+        Ok(Self {
             role,
             child,
             output: BufReader::new(stdout).lines(),
             ready: Value::Null,
             log,
-        };
-        process.ready = process.answer("ready").await?;
-        Ok(process)
+        })
     }
 
-    /// Waits for the next line of output that is a JSON object with this key, and returns what it
-    /// holds there.
-    pub async fn answer(&mut self, key: &str) -> Result<Value> {
-        let waited = tokio::time::timeout(DEADLINE, self.next_with(key)).await;
+    /// Waits for the next line of output that is a JSON object with this key.
+    pub async fn said(&mut self, key: &str) -> Result<Value> {
+        self.said_within(DEADLINE, key).await
+    }
+
+    /// As [`Process::said`], with a deadline of its own.
+    pub async fn said_within(&mut self, deadline: Duration, key: &str) -> Result<Value> {
+        let waited = tokio::time::timeout(deadline, self.next_with(key)).await;
         match waited
             .context("no answer in time")
             .and_then(|answer| answer)
@@ -92,10 +106,10 @@ impl Process {
 
     async fn next_with(&mut self, key: &str) -> Result<Value> {
         while let Some(line) = self.output.next_line().await? {
-            if let Ok(Value::Object(mut said)) = serde_json::from_str::<Value>(&line)
-                && let Some(value) = said.remove(key)
+            if let Ok(said) = serde_json::from_str::<Value>(&line)
+                && said.get(key).is_some()
             {
-                return Ok(value);
+                return Ok(said);
             }
         }
         bail!("its output ended")
@@ -141,15 +155,16 @@ impl Process {
 
     /// The last lines it logged.
     pub fn log_tail(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let start = lines.len().saturating_sub(LOG_TAIL_LINES);
-        format!(
-            "--- {} ---\n{}",
-            self.log.display(),
-            lines[start..].join("\n")
-        )
+        tail(&self.log)
     }
+}
+
+/// The last lines of a log, under its name.
+pub fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let start = lines.len().saturating_sub(LOG_TAIL_LINES);
+    format!("--- {} ---\n{}", log.display(), lines[start..].join("\n"))
 }
 
 fn command(namespace: Option<&Namespace>) -> Result<Command> {

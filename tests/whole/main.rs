@@ -5,3 +5,5 @@ mod deployment;
 mod metrics;
 mod networks;
 mod one_relay;
+mod street_hall;
+mod whole_conference;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::browser::{self, Browser};
+use tests::machine::{self, Turn};
 use tests::process::Process;
 use tests::wait::until;
 use tests::{needs, python};
@@ -20,13 +21,19 @@ const VIEWER: &str = "token-of-the-viewer";
 pub struct Studio {
     pub relay: Process,
     folder: TempDir,
+    _machine: Turn,
 }
 
 impl Studio {
     pub async fn open() -> Result<Self> {
+        let turn = machine::turn().await;
         let folder = TempDir::new()?;
         let relay = Process::start("relay", folder.path(), CONFIGURATION).await?;
-        Ok(Self { relay, folder })
+        Ok(Self {
+            relay,
+            folder,
+            _machine: turn,
+        })
     }
 
     fn url(&self, path: &str) -> Result<String> {
