@@ -1,0 +1,264 @@
+//! Users and their sessions, kept in one private file that outlives a restart.
+
+use super::{base64url, password, random};
+use crate::private_file;
+use aws_lc_rs::digest;
+use protocol::Role;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use uuid::Uuid;
+
+const FILE: &str = "accounts.json";
+/// A working day and the evening before it: nobody is signed out while a sitting is live.
+const SESSION_S: u64 = 36 * 3600;
+/// Overflow: the session that ends first is ended.
+const SESSIONS_MAX: usize = 1024;
+
+/// All users and sessions.
+pub struct Accounts {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    users: BTreeMap<String, User>,
+    /// By the SHA-256 of the cookie, base64url: who reads the file cannot take a session over.
+    sessions: BTreeMap<String, Session>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct User {
+    /// How the log names this user: random, so that the name itself never enters it.
+    id: Uuid,
+    role: Role,
+    /// PHC string.
+    password: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Session {
+    user: String,
+    /// Seconds since the Unix epoch.
+    expires_at_s: u64,
+}
+
+/// A user as a session names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// How the log names this user.
+    pub id: Uuid,
+    /// User name.
+    pub user: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Accounts {
+    /// Reads the file; no file means no users yet.
+    pub fn load(data: &Path) -> io::Result<Self> {
+        let path = data.join(FILE);
+        let state = match private_file::read(&path)? {
+            None => State::default(),
+            Some(content) => serde_json::from_slice(&content).map_err(|error| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{} is damaged: {error}", path.display()),
+                )
+            })?,
+        };
+        Ok(Self {
+            path,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Whether there is a user of this name.
+    pub fn has_user(&self, user: &str) -> bool {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .users
+            .contains_key(user)
+    }
+
+    /// Adds a user, or gives one a new password and role; ends the sessions they had. Blocks for a hash
+    /// and a write.
+    pub fn put_user(&self, user: &str, role: Role, password: &str) -> io::Result<()> {
+        let password =
+            password::hash(password).map_err(|error| io::Error::other(error.to_string()))?;
+        self.change(|state| {
+            let id = state
+                .users
+                .get(user)
+                .map_or_else(Uuid::now_v7, |known| known.id);
+            state
+                .users
+                .insert(user.to_owned(), User { id, role, password });
+            state.sessions.retain(|_, session| session.user != user);
+        })
+    }
+
+    /// Checks a password. Blocks for a hash.
+    pub fn check(&self, user: &str, given: &str) -> Option<SignedIn> {
+        let known = self
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .users
+            .get(user)
+            .cloned();
+        let hash = known
+            .as_ref()
+            .map_or(password::decoy(), |known| &known.password);
+        let good = password::matches(given, hash);
+        known.filter(|_| good).map(|known| SignedIn {
+            id: known.id,
+            user: user.to_owned(),
+            role: known.role,
+        })
+    }
+
+    /// Opens a session and answers the cookie's value: 256 random bits. Blocks for a write.
+    pub fn open_session(&self, user: &str, now_s: u64) -> io::Result<String> {
+        let cookie = base64url(&random::<32>());
+        let session = Session {
+            user: user.to_owned(),
+            expires_at_s: now_s + SESSION_S,
+        };
+        self.change(|state| {
+            state
+                .sessions
+                .retain(|_, session| session.expires_at_s > now_s);
+            if state.sessions.len() >= SESSIONS_MAX {
+                let first = state
+                    .sessions
+                    .iter()
+                    .min_by_key(|(_, session)| session.expires_at_s);
+                if let Some(key) = first.map(|(key, _)| key.clone()) {
+                    state.sessions.remove(&key);
+                }
+            }
+            state.sessions.insert(fingerprint(&cookie), session);
+        })?;
+        Ok(cookie)
+    }
+
+    /// Whose session this cookie is, while it lasts. Found by a hash of the cookie, so the time it takes
+    /// says nothing about cookies that exist.
+    pub fn session(&self, cookie: &str, now_s: u64) -> Option<SignedIn> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = state
+            .sessions
+            .get(&fingerprint(cookie))
+            .filter(|session| session.expires_at_s > now_s)?;
+        let user = state.users.get(&session.user)?;
+        Some(SignedIn {
+            id: user.id,
+            user: session.user.clone(),
+            role: user.role,
+        })
+    }
+
+    /// Ends a session. Blocks for a write.
+    pub fn close_session(&self, cookie: &str) -> io::Result<()> {
+        self.change(|state| {
+            state.sessions.remove(&fingerprint(cookie));
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = state.clone();
+        change(&mut next);
+        private_file::replace(
+            &self.path,
+            &serde_json::to_vec_pretty(&next).map_err(io::Error::other)?,
+        )?;
+        *state = next;
+        Ok(())
+    }
+}
+
+fn fingerprint(cookie: &str) -> String {
+    base64url(digest::digest(&digest::SHA256, cookie.as_bytes()).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_survives_a_restart_until_it_ends() {
+        let data = tempfile::tempdir().expect("a folder");
+        let accounts = Accounts::load(data.path()).expect("empty");
+        accounts
+            .put_user("lan", Role::Viewer, "correct horse")
+            .expect("kept");
+        assert_eq!(accounts.check("lan", "wrong"), None);
+        assert_eq!(accounts.check("nobody", "correct horse"), None);
+        let lan = accounts
+            .check("lan", "correct horse")
+            .expect("the right password");
+        assert_eq!(lan.role, Role::Viewer);
+        let cookie = accounts.open_session("lan", 1_000).expect("kept");
+
+        let accounts = Accounts::load(data.path()).expect("read");
+        assert_eq!(accounts.session(&cookie, 2_000), Some(lan));
+        assert_eq!(accounts.session(&cookie, 1_000 + SESSION_S), None);
+        assert_eq!(accounts.session("guess", 2_000), None);
+        let file = std::fs::read_to_string(data.path().join(FILE)).expect("there");
+        assert!(!file.contains(&cookie), "the cookie itself is not kept");
+        accounts.close_session(&cookie).expect("kept");
+        assert_eq!(accounts.session(&cookie, 2_000), None);
+    }
+
+    #[test]
+    fn a_new_password_ends_the_sessions_of_the_old() {
+        let data = tempfile::tempdir().expect("a folder");
+        let accounts = Accounts::load(data.path()).expect("empty");
+        accounts
+            .put_user("lan", Role::Operator, "first")
+            .expect("kept");
+        let cookie = accounts.open_session("lan", 0).expect("kept");
+        accounts
+            .put_user("lan", Role::Operator, "second")
+            .expect("kept");
+        assert_eq!(accounts.session(&cookie, 1), None);
+    }
+
+    #[test]
+    fn sessions_are_bounded() {
+        let data = tempfile::tempdir().expect("a folder");
+        let accounts = Accounts::load(data.path()).expect("empty");
+        accounts
+            .put_user("lan", Role::Operator, "first")
+            .expect("kept");
+        {
+            let mut state = accounts.state.lock().expect("ours");
+            for n in 0..SESSIONS_MAX as u64 {
+                state.sessions.insert(
+                    n.to_string(),
+                    Session {
+                        user: "lan".into(),
+                        expires_at_s: 100 + n,
+                    },
+                );
+            }
+        }
+        let cookie = accounts.open_session("lan", 1).expect("kept");
+        assert!(accounts.session(&cookie, 2).is_some());
+        let state = accounts.state.lock().expect("ours");
+        assert_eq!(state.sessions.len(), SESSIONS_MAX);
+        assert!(
+            !state.sessions.contains_key("0"),
+            "the one that ends first made room"
+        );
+    }
+}

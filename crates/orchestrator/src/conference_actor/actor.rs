@@ -1,0 +1,356 @@
+//! The loop: one message after the other, one owner of the state.
+
+use super::health::{Expectation, SiteLink, sights};
+use super::message::{Handle, LiveStream, MAILBOX_MAX, Message, RelayPost, SiteAbout};
+use super::publishing::{PUBLISH_EVERY, Publishing};
+use super::relay_state::RelayState;
+use super::rules::Pending;
+use super::seats::Seats;
+use super::views::Moment;
+use crate::app::ConferenceTools;
+use crate::convert;
+use crate::journal::{Journal, Operation, Past};
+use crate::relays::{Layout, Record};
+use conference::Conference;
+use protocol::{
+    ConferenceId, ConferenceView, HallHealth, LinkState, RelayId, RelayReport, SiteCode,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Messages taken at once: their commands share one commit.
+const BATCH_MAX: usize = 64;
+
+/// What an actor owns.
+pub(super) struct State {
+    pub id: ConferenceId,
+    pub conference: Conference,
+    pub journal: Journal,
+    pub tools: ConferenceTools,
+    pub relays: BTreeMap<RelayId, RelayState>,
+    pub links: BTreeMap<SiteCode, SiteLink>,
+    pub seats: Seats,
+    pub layout: Layout,
+    /// Epoch and digest of the plan in force.
+    pub plan: (u64, String),
+    /// Sites, chair or relays changed since the layout was made.
+    pub layout_is_old: bool,
+    /// Something changed since it was last shown.
+    pub dirty: bool,
+    publishing: Publishing,
+    next_link: u64,
+}
+
+/// Starts the actor of a conference from its past.
+pub fn spawn(
+    id: ConferenceId,
+    past: Past,
+    journal: Journal,
+    records: Vec<Record>,
+    tools: ConferenceTools,
+    stop: CancellationToken,
+) -> Handle {
+    let (mailbox, messages) = mpsc::channel(MAILBOX_MAX);
+    let handle = Handle {
+        mailbox,
+        dropped: tools.metrics.dropped_messages.clone(),
+    };
+    let now_ms = Moment::now().ms;
+    let links = past
+        .links
+        .into_iter()
+        .map(|(site, (state, since_ms))| (site, SiteLink::new(state, since_ms, now_ms)));
+    let state = State {
+        conference: past.conference,
+        journal,
+        relays: records
+            .into_iter()
+            .map(|record| (record.id.clone(), RelayState::new(record)))
+            .collect(),
+        links: links.collect(),
+        seats: Seats::default(),
+        layout: Layout::default(),
+        plan: past.plan.unwrap_or_default(),
+        layout_is_old: true,
+        dirty: true,
+        publishing: Publishing::new(),
+        next_link: 0,
+        tools,
+        id,
+    };
+    tokio::spawn(state.run(messages, stop));
+    handle
+}
+
+impl State {
+    async fn run(mut self, mut messages: mpsc::Receiver<Message>, stop: CancellationToken) {
+        let mut tick = interval(PUBLISH_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                taken = messages.recv_many(&mut batch, BATCH_MAX) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.take(&mut batch).await;
+                }
+                _ = tick.tick() => self.look_around().await,
+            }
+            self.refresh_layout().await;
+            if self.dirty && self.publishing.is_due() {
+                self.publish();
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: &mut Vec<Message>) {
+        let mut pending: Vec<Pending> = Vec::new();
+        for message in batch.drain(..) {
+            match message {
+                Message::Rule(command, answer) => pending.push((command, answer)),
+                other => {
+                    // What is asked after a command sees what it led to.
+                    self.commit(&mut pending).await;
+                    self.refresh_layout().await;
+                    self.handle(other).await;
+                }
+            }
+        }
+        self.commit(&mut pending).await;
+    }
+
+    async fn handle(&mut self, message: Message) {
+        match message {
+            Message::Rule(..) => {}
+            Message::View(answer) => drop(answer.send(self.newest_view())),
+            Message::Live(answer) => {
+                let (snapshot, changes) = (self.newest_view(), self.publishing.changes());
+                drop(answer.send(LiveStream { snapshot, changes }));
+            }
+            Message::Site(site, answer) => drop(answer.send(self.about(&site))),
+            Message::Seat {
+                site,
+                token_id,
+                seat,
+            } => self.seat(site, token_id, seat).await,
+            Message::HallHealth { site, seat, health } => self.hall_health(&site, seat, health),
+            Message::RelayKnown(record) => self.relay_known(record),
+            Message::RelayPost(relay, answer) => drop(answer.send(self.relay_post(&relay))),
+            Message::RelayReport {
+                relay,
+                post,
+                report,
+            } => self.relay_report(&relay, post, *report),
+        }
+    }
+
+    fn about(&self, site: &SiteCode) -> Option<SiteAbout> {
+        let state = self.conference.site(&convert::rules_site(site))?;
+        Some(SiteAbout {
+            conference_title: self.conference.title().to_owned(),
+            name: state.site.name.clone(),
+            relay_url: self.relay_url(site).map(str::to_owned),
+        })
+    }
+
+    async fn seat(
+        &mut self,
+        site: SiteCode,
+        token_id: String,
+        answer: oneshot::Sender<super::Seat>,
+    ) {
+        let Some(state) = self.hall_state(&site, Moment::now()) else {
+            return;
+        };
+        let (seat, taken_over) = self.seats.sit(site.clone(), token_id.clone(), state);
+        self.link(&site).handle_seated(true);
+        self.dirty = true;
+        drop(answer.send(seat));
+        if let Some(older) = taken_over {
+            tracing::warn!(conference = %self.id, %site, "a second device joined; the first lost its link");
+            let old_token = older.old_token;
+            self.note(vec![Operation::HallTakenOver {
+                site,
+                old_token,
+                new_token: token_id,
+            }])
+            .await;
+        }
+    }
+
+    fn hall_health(&mut self, site: &SiteCode, seat: u64, health: HallHealth) {
+        if self.seats.is_held_by(site, seat) {
+            self.link(site).handle_health(health, Moment::now().ms);
+            self.dirty = true;
+        }
+    }
+
+    fn relay_known(&mut self, record: Record) {
+        match self.relays.get_mut(&record.id) {
+            Some(known) => known.record = record,
+            None => {
+                self.relays
+                    .insert(record.id.clone(), RelayState::new(record));
+            }
+        }
+        self.layout_is_old = true;
+        self.dirty = true;
+    }
+
+    fn relay_post(&mut self, relay: &RelayId) -> Option<RelayPost> {
+        let plan = self.layout.plan(relay, self.plan.0);
+        let state = self.relays.get_mut(relay)?;
+        self.next_link += 1;
+        self.dirty = true;
+        Some(RelayPost {
+            id: self.next_link,
+            plans: state.open(self.next_link, plan),
+        })
+    }
+
+    fn relay_report(&mut self, relay: &RelayId, post: u64, report: RelayReport) {
+        let Some(state) = self.relays.get_mut(relay) else {
+            return;
+        };
+        let now_ms = Moment::now().ms;
+        if !state.take(post, report, now_ms) {
+            return;
+        }
+        let seen = sights(state.report());
+        let served = self
+            .layout
+            .relay_of
+            .iter()
+            .filter(|(_, at)| *at == relay)
+            .map(|(site, _)| site);
+        for site in served {
+            // A site that never had a leg gets no entry for having none.
+            let sight = seen.get(site);
+            if sight.is_some() || self.links.contains_key(site) {
+                let link = self
+                    .links
+                    .entry(site.clone())
+                    .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms));
+                link.handle_sight(sight, now_ms);
+            }
+        }
+        self.dirty = true;
+        self.outbid(relay);
+    }
+
+    /// A relay that follows a higher epoch than this log knows (the log is an older copy) would refuse
+    /// every plan: the next one gets an epoch above it.
+    fn outbid(&mut self, relay: &RelayId) {
+        /// What JSON readers hold exactly; beyond it a report is nonsense.
+        const EPOCH_MAX: u64 = 1 << 53;
+        let reported = self
+            .relays
+            .get(relay)
+            .map_or(0, |state| state.report().epoch);
+        if reported > self.plan.0 && reported < EPOCH_MAX {
+            tracing::warn!(conference = %self.id, %relay, reported, "a relay follows a newer plan than the log knows");
+            self.plan = (reported, String::new());
+            self.layout_is_old = true;
+        }
+    }
+
+    fn link(&mut self, site: &SiteCode) -> &mut SiteLink {
+        let now_ms = Moment::now().ms;
+        self.links
+            .entry(site.clone())
+            .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms))
+    }
+
+    /// What time alone changes: who has gone, whose link got better or worse.
+    async fn look_around(&mut self) {
+        for site in self.seats.clear_gone() {
+            self.link(&site).handle_seated(false);
+            self.dirty = true;
+        }
+        for relay in self.relays.values_mut() {
+            self.dirty |= relay.close_if_gone();
+        }
+        let changed = self.judge_links();
+        self.dirty |= !changed.is_empty();
+        self.note(changed).await;
+    }
+
+    fn judge_links(&mut self) -> Vec<Operation> {
+        let now_ms = Moment::now().ms;
+        let expectations: BTreeMap<SiteCode, Expectation> = self
+            .conference
+            .sites()
+            .map(|site| (convert::wire_site(&site.site.code), self.expectation(&site)))
+            .collect();
+        let mut changed = Vec::new();
+        for (site, link) in &mut self.links {
+            let Some(expected) = expectations.get(site) else {
+                continue;
+            };
+            if link.handle_time(*expected, now_ms) {
+                let (state, at_ms) = link.state();
+                changed.push(Operation::LinkChanged {
+                    site: site.clone(),
+                    state,
+                    at_ms,
+                });
+            }
+        }
+        changed
+    }
+
+    /// Places relays and sites anew when something they depend on changed, and tells the relays.
+    async fn refresh_layout(&mut self) {
+        if !std::mem::take(&mut self.layout_is_old) || self.conference.id().is_none() {
+            return;
+        }
+        let records = self.relays.values().map(|relay| &relay.record);
+        match Layout::make(&self.id, &self.conference, records, &self.tools.keys) {
+            Ok(layout) => self.layout = layout,
+            Err(error) => {
+                // Relays go on by the plan they have.
+                tracing::error!(conference = %self.id, %error, "no plan: {error}");
+                return;
+            }
+        }
+        self.dirty = true;
+        let digest = self.layout.digest();
+        if !self.layout.is_empty() && digest != self.plan.1 {
+            self.plan = (self.plan.0 + 1, digest.clone());
+            self.note(vec![Operation::PlanIssued {
+                epoch: self.plan.0,
+                digest,
+            }])
+            .await;
+            tracing::info!(conference = %self.id, epoch = self.plan.0, "a new plan");
+        }
+        for (id, relay) in &self.relays {
+            if let Some(plan) = self.layout.plan(id, self.plan.0) {
+                relay.push(&plan);
+            }
+        }
+    }
+
+    fn newest_view(&mut self) -> Arc<ConferenceView> {
+        if self.dirty {
+            self.publish();
+        }
+        self.publishing
+            .view()
+            .unwrap_or_else(|| Arc::new(self.view(Moment::now())))
+    }
+
+    fn publish(&mut self) {
+        let moment = Moment::now();
+        let view = self.view(moment);
+        self.tools.metrics.show(&view);
+        self.publishing.publish(view);
+        self.seats.push(|site| self.hall_state(site, moment));
+        self.dirty = false;
+    }
+}

@@ -1,0 +1,93 @@
+//! A list of sites becomes a conference.
+
+use crate::app::App;
+use crate::conference_actor::{self, Handle};
+use crate::convert;
+use crate::journal::{Entry, Journal, Past};
+use crate::problem::{ApiError, ApiResult};
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use conference::{Actor, Command};
+use jiff::Timestamp;
+use protocol::{ConferenceId, SiteCode};
+
+/// Founds the conference and starts its actor. All rows or none.
+pub async fn import(
+    app: &App,
+    by: Actor,
+    id: ConferenceId,
+    title: String,
+    chair: SiteCode,
+    csv: Bytes,
+) -> ApiResult<Handle> {
+    // One import at a time: two of the same id must not both found it.
+    let _turn = app.importing.lock().await;
+    if app.conferences.find(&id).is_ok() {
+        let detail = format!("conference {id} exists");
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "already_created",
+            detail,
+        ));
+    }
+    // 40,000 rows take a while to check; others are served meanwhile.
+    let rows = tokio::task::spawn_blocking(move || conference::import::from_csv(&csv))
+        .await
+        .map_err(|error| ApiError::fault(&error))?
+        .map_err(convert::import_problem)?;
+    let command = Command::Create {
+        id: convert::rules_conference(&id),
+        title,
+        chair: Some(convert::rules_site(&chair)),
+        sites: rows.into_iter().map(|row| row.site).collect(),
+        by,
+    };
+    let mut journal = Journal::new(app.log.clone(), &id);
+    let mut past = Past::default();
+    let events = past.conference.apply(command, Timestamp::now())?;
+    for event in &events {
+        past.conference
+            .fold(event)
+            .map_err(|error| ApiError::fault(&error))?;
+    }
+    let entries: Vec<Entry> = events.into_iter().map(Entry::Rule).collect();
+    journal
+        .append(&entries)
+        .await
+        .map_err(|error| ApiError::fault(&error))?;
+    tracing::info!(conference = %id, sites = past.conference.tree().len(), "a conference was imported");
+    Ok(start(app, id, past, journal))
+}
+
+/// Starts the actor of a conference that the log has.
+pub async fn resume(app: &App, id: ConferenceId) -> Result<Handle, crate::journal::JournalError> {
+    let mut journal = Journal::new(app.log.clone(), &id);
+    let past = journal.replay().await?;
+    Ok(start(app, id, past, journal))
+}
+
+fn start(app: &App, id: ConferenceId, past: Past, journal: Journal) -> Handle {
+    let codes: Vec<SiteCode> = past
+        .conference
+        .tree()
+        .iter()
+        .map(|site| convert::wire_site(&site.code))
+        .collect();
+    app.join_codes.add(&app.keys, &id, codes.iter());
+    let here = app
+        .relays
+        .all()
+        .into_iter()
+        .filter(|record| codes.contains(&record.site))
+        .collect();
+    let handle = conference_actor::spawn(
+        id.clone(),
+        past,
+        journal,
+        here,
+        app.tools(),
+        app.stop.clone(),
+    );
+    app.conferences.add(id, handle.clone());
+    handle
+}
