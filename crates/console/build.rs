@@ -16,13 +16,18 @@ const NODE_MIN: (u32, u32) = (20, 19);
 const INSTALL_HELP: &str =
     "install Node 20.19 or later with npm, or set DIEMCAU_CONSOLE_DIST to a built web app";
 /// What a build depends on; `node_modules` and `dist` of a developer's own runs are left alone.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 11] = [
     "src",
+    "dev",
     "public",
     "index.html",
     "package.json",
     "package-lock.json",
     "vite.config.ts",
+    "tsconfig.json",
+    ".npmrc",
+    ".prettierrc.json",
+    ".prettierignore",
 ];
 const INSTALL_INPUTS: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
@@ -57,7 +62,7 @@ fn built(out: &Path) -> Result<PathBuf, String> {
     let web = Path::new("web");
     let copy = out.join("web");
     let _ = fs::remove_dir_all(&copy);
-    for name in SOURCES.into_iter().chain([".npmrc", "tsconfig.json"]) {
+    for name in SOURCES {
         println!("cargo::rerun-if-changed=web/{name}");
         copy_all(&web.join(name), &copy.join(name))
             .map_err(|error| format!("cannot copy web/{name}: {error}"))?;
@@ -67,6 +72,8 @@ fn built(out: &Path) -> Result<PathBuf, String> {
     std::os::unix::fs::symlink(&modules, copy.join("node_modules"))
         .map_err(|error| format!("cannot link {}: {error}", modules.display()))?;
     let vite = modules.join("vite/bin/vite.js");
+    // The copy, with its modules, is where the web app's own tests run.
+    println!("cargo::rustc-env=DIEMCAU_CONSOLE_WEB={}", copy.display());
     run(Command::new("node")
         .arg(vite)
         .args(["build", "--logLevel", "warn"])

@@ -23,9 +23,22 @@ function gzipBeside(): Plugin {
   };
 }
 
+/** `vite --mode fake`: the page brings its own server, see dev/fake.ts. */
+function fakeServer(): Plugin {
+  return {
+    name: "fake-server",
+    apply: (_config, { command, mode }) => command === "serve" && mode === "fake",
+    transformIndexHtml: {
+      order: "pre",
+      handler: (html) =>
+        html.replace('<script type="module"', '<script type="module" src="/dev/fake.ts"></script>\n    $&'),
+    },
+  };
+}
+
 export default defineConfig({
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   // Assets stay files: a page under a strict content security policy takes no data: URLs.
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  plugins: [gzipBeside()],
+  plugins: [gzipBeside(), fakeServer()],
 });

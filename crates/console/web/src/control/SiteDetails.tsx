@@ -8,6 +8,7 @@ import type { SiteView } from "../protocol/SiteView.ts";
 import { session } from "../session.ts";
 import { Name, StateMark, TallyMark } from "../ui/parts.tsx";
 import { Monitor } from "./Monitor.tsx";
+import { Path } from "./Todo.tsx";
 import type { Store } from "./store.ts";
 import type { Node } from "./tree.ts";
 
@@ -38,6 +39,9 @@ function Chosen({ node, conference }: { node: Node; conference: string }) {
         <Name>{site.name}</Name>
         <TallyMark tally={site.tally} />
       </h2>
+      <p>
+        <Path node={node} />
+      </p>
       <Monitor
         feed={site.code}
         grant={() => api.watchSite(conference, site.code)}

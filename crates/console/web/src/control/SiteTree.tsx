@@ -246,6 +246,9 @@ function SiteRow({ row, y, active, selected, onSelect, onToggle }: SiteRowProps)
         </div>
         <div class="row-line muted">
           <StateMark state={site.link.state} />
+          {site.link.reasons[0] && (
+            <span class="reason">{t(`reason-${site.link.reasons[0].replaceAll("_", "-")}`)}</span>
+          )}
           {hub && <Branch row={row} />}
         </div>
       </div>
@@ -284,12 +287,15 @@ function Branch({ row }: { row: Row }) {
 function Figures({ row }: { row: Row }) {
   const { site, children } = row.node;
   if (children.length > 0) {
-    const { present, sites_reported, sites } = site.subtree;
+    const { present, expected, sites_reported, sites } = site.subtree;
     return (
       <div class="row-figures" data-testid={`count-${site.code}`}>
-        <b>{number(present)}</b>
-        <small>
-          {number(sites_reported)}/{number(sites)}
+        <span>
+          <b>{number(present)}</b>
+          <small>/{number(expected)}</small>
+        </span>
+        <small data-testid={`reported-${site.code}`}>
+          {t("reported-of", { reported: number(sites_reported), sites: number(sites) })}
         </small>
       </div>
     );

@@ -44,6 +44,16 @@ export function Todo({ store }: { store: Store }) {
   );
 }
 
+/** Where a site hangs: many a commune has a hall of the same name. */
+export function Path({ node }: { node: Node }) {
+  if (!node.parent) return null;
+  return (
+    <span class="path">
+      <Name>{node.parent.site.name}</Name>
+    </span>
+  );
+}
+
 interface GroupProps {
   title: string;
   count: number;
@@ -85,6 +95,7 @@ function AlarmLine({ alarm, store }: { alarm: Alarm; store: Store }) {
           {alarm.sinceMs > 0 && <small>{age(now.value - alarm.sinceMs)}</small>}
         </span>
         {alarm.node && <Name>{alarm.node.site.name}</Name>}
+        {alarm.node && <Path node={alarm.node} />}
         <span class="muted">{t(`do-${name}`)}</span>
       </button>
     </li>

@@ -67,6 +67,7 @@ filter-label = Filter by state
 tree-none = No site matches.
 tree-found = { $n } sites match
 branch-summary = { $lost } lost, { $degraded } poor, { $notjoined } not in
+reported-of = { $reported }/{ $sites } sites
 unreported = not reported
 
 # Pictures

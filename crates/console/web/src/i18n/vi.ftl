@@ -67,6 +67,7 @@ filter-label = Lọc theo trạng thái
 tree-none = Không có điểm cầu nào khớp.
 tree-found = { $n } điểm cầu khớp
 branch-summary = { $lost } mất, { $degraded } kém, { $notjoined } chưa vào
+reported-of = { $reported }/{ $sites } điểm
 unreported = chưa báo cáo
 
 # Hình

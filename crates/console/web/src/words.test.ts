@@ -1,0 +1,71 @@
+import { afterEach, expect, test } from "vitest";
+import en from "./i18n/en.ftl?raw";
+import vi from "./i18n/vi.ftl?raw";
+import { backoff } from "./backoff.ts";
+import { fold } from "./fold.ts";
+import { age, bitrate, milliseconds, number, percent } from "./format.ts";
+import { credentialIn } from "./hall/credential.ts";
+import { language, t } from "./i18n/index.ts";
+import { sum, ZERO } from "./media/stats.ts";
+
+afterEach(() => void (language.value = "vi"));
+
+test("both languages have the same words, with the same arguments", () => {
+  const shape = (text: string) =>
+    Object.fromEntries(
+      [...text.matchAll(/^([\w-]+) = (.*)$/gm)].map(([, id, value]) => [
+        id,
+        value?.match(/\$\w+/g)?.sort() ?? [],
+      ]),
+    );
+  expect(shape(en)).toEqual(shape(vi));
+});
+
+test("the count line is the one of the control room", () => {
+  const args = { present: number(3874), reported: number(53), sites: number(55) };
+  expect(t("count-line", args)).toBe("3.874 (53/55 điểm cầu)");
+  language.value = "en";
+  expect(t("count-line", { ...args, present: number(3874) })).toBe("3,874 (53/55 sites)");
+});
+
+test("figures as people here write them", () => {
+  expect([number(4054), percent(97.7), milliseconds(14.2), bitrate(1_840_000)]).toEqual([
+    "4.054",
+    "97,7%",
+    "14 ms",
+    "1,8 Mbit/s",
+  ]);
+  expect([age(12_400), age(300_000), milliseconds(null)]).toEqual(["12 giây", "5 phút", "–"]);
+});
+
+test("a search folds Vietnamese in both ways of writing it", () => {
+  expect(fold("Đông Thọ")).toBe("dong tho");
+  expect(fold("Đông Thọ".normalize("NFD"))).toBe("dong tho");
+  expect(fold("  NGUYỄN   Trường ")).toBe("nguyen truong");
+});
+
+test("a link, its secret and a short code are all taken", () => {
+  expect(credentialIn("https://10.0.0.1:8443/hall#q3vX0v8J")).toBe("q3vX0v8J");
+  expect(credentialIn(" #q3vX0v8J ")).toBe("q3vX0v8J");
+  expect(credentialIn(" k7qf-2m9x ")).toBe("k7qf-2m9x");
+});
+
+test("tries are spread out and never further apart than ten seconds", () => {
+  for (const attempt of [0, 1, 5, 50, 1_000_000]) {
+    expect(backoff(attempt, () => 0)).toBeGreaterThanOrEqual(200);
+    expect(backoff(attempt, () => 1)).toBeLessThanOrEqual(10_000);
+    expect(backoff(attempt, () => 0)).toBeLessThan(backoff(attempt, () => 1));
+  }
+});
+
+test("counters go on over a new session and take no nonsense", () => {
+  const report = [
+    { type: "inbound-rtp", kind: "video", framesDecoded: 30, packetsReceived: 90, packetsLost: -3 },
+    { type: "inbound-rtp", kind: "audio", packetsReceived: 50, packetsLost: 2 },
+    { type: "candidate-pair", nominated: true, currentRoundTripTime: 0.012 },
+    { type: "codec" },
+  ];
+  const first = sum(report);
+  expect(first).toEqual({ ...ZERO, frames: 30, packets: 140, lost: 2, rttMs: 12 });
+  expect(sum(report, first)).toMatchObject({ frames: 60, packets: 280, lost: 4 });
+});
