@@ -197,7 +197,10 @@ impl Config {
     }
 
     fn resolve_paths(&mut self, folder: &Path) {
-        let tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+        let tls = self
+            .tls
+            .iter_mut()
+            .flat_map(|tls| [&mut tls.cert, &mut tls.key]);
         let ca = self.orchestrator.iter_mut().filter_map(|o| o.ca.as_mut());
         for path in tls.chain(ca).chain([&mut self.data.dir]) {
             *path = folder.join(&*path);

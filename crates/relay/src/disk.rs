@@ -30,7 +30,11 @@ fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> DiskErro
 
 /// Makes the folder, for its owner only.
 pub fn make_folder(path: &Path) -> Result<(), DiskError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path, "cannot make the folder"))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed(path, "cannot make the folder"))
 }
 
 /// Replaces a file by this content in one step, readable by its owner only: after a crash at any instant the
@@ -43,12 +47,21 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), DiskError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
         // The rename itself is durable once the folder is.
-        File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+        File::open(
+            path.parent()
+                .filter(|p| !p.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        )?
+        .sync_all()
     };
     write().map_err(failed(path, "cannot write"))
 }
@@ -61,21 +74,32 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
         Err(error) => return Err(failed(path, "cannot read")(error)),
     };
     if size > FILE_BYTES_MAX {
-        return Err(failed(path, "too large")(io::ErrorKind::FileTooLarge.into()));
+        return Err(failed(path, "too large")(
+            io::ErrorKind::FileTooLarge.into(),
+        ));
     }
-    fs::read(path).map(Some).map_err(failed(path, "cannot read"))
+    fs::read(path)
+        .map(Some)
+        .map_err(failed(path, "cannot read"))
 }
 
 /// Replaces a file by this value as JSON.
 pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<(), DiskError> {
-    let json = serde_json::to_vec_pretty(value).map_err(io::Error::from).map_err(failed(path, "cannot write"))?;
+    let json = serde_json::to_vec_pretty(value)
+        .map_err(io::Error::from)
+        .map_err(failed(path, "cannot write"))?;
     replace(path, &json)
 }
 
 /// The value a JSON file holds, or `None` when there is no such file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DiskError> {
-    let Some(json) = read(path)? else { return Ok(None) };
-    serde_json::from_slice(&json).map(Some).map_err(io::Error::from).map_err(failed(path, "is damaged"))
+    let Some(json) = read(path)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&json)
+        .map(Some)
+        .map_err(io::Error::from)
+        .map_err(failed(path, "is damaged"))
 }
 
 #[cfg(test)]
@@ -102,7 +126,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("plan.json");
         fs::write(&path, b"{ \"epoch\":").expect("written");
-        let error = read_json::<Vec<u8>>(&path).expect_err("damaged").to_string();
+        let error = read_json::<Vec<u8>>(&path)
+            .expect_err("damaged")
+            .to_string();
         assert!(error.ends_with("plan.json: is damaged"), "{error}");
     }
 }

@@ -15,7 +15,9 @@ pub enum IdentityError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The key file holds no Ed25519 key in PKCS#8.
-    #[error("identity.pk8 is no Ed25519 key; move it away and register the relay with a new join key")]
+    #[error(
+        "identity.pk8 is no Ed25519 key; move it away and register the relay with a new join key"
+    )]
     Damaged,
     /// The DTLS certificate.
     #[error(transparent)]
@@ -35,7 +37,8 @@ impl Identity {
         let document = if let Some(document) = disk::read(&path)? {
             document
         } else {
-            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| IdentityError::Damaged)?;
+            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+                .map_err(|_| IdentityError::Damaged)?;
             disk::replace(&path, made.as_ref())?;
             made.as_ref().to_vec()
         };
@@ -51,16 +54,25 @@ impl Identity {
     /// Signature over `label || message`, base64url. The label keeps a signature made for one purpose from
     /// serving another.
     pub fn sign(&self, label: &str, message: &[u8]) -> String {
-        URL_SAFE_NO_PAD.encode(self.key.sign(&[label.as_bytes(), message].concat()).as_ref())
+        URL_SAFE_NO_PAD.encode(
+            self.key
+                .sign(&[label.as_bytes(), message].concat())
+                .as_ref(),
+        )
     }
 }
 
 /// Whether `signature` (base64url) over `label || message` is by `public_key` (base64url).
 pub fn verifies(public_key: &str, label: &str, message: &[u8], signature: &str) -> bool {
-    let (Ok(key), Ok(signature)) = (URL_SAFE_NO_PAD.decode(public_key), URL_SAFE_NO_PAD.decode(signature)) else {
+    let (Ok(key), Ok(signature)) = (
+        URL_SAFE_NO_PAD.decode(public_key),
+        URL_SAFE_NO_PAD.decode(signature),
+    ) else {
         return false;
     };
-    UnparsedPublicKey::new(&ED25519, key).verify(&[label.as_bytes(), message].concat(), &signature).is_ok()
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(&[label.as_bytes(), message].concat(), &signature)
+        .is_ok()
 }
 
 /// The DTLS certificate in `folder`, made when absent: trunk peers know its fingerprint across restarts.
@@ -85,8 +97,18 @@ mod tests {
         let again = Identity::open(folder.path()).expect("read");
         assert_eq!(first.public_key(), again.public_key());
         let signature = again.sign("diemcau relay", b"nonce");
-        assert!(verifies(&first.public_key(), "diemcau relay", b"nonce", &signature));
-        assert!(!verifies(&first.public_key(), "diemcau orchestrator", b"nonce", &signature));
+        assert!(verifies(
+            &first.public_key(),
+            "diemcau relay",
+            b"nonce",
+            &signature
+        ));
+        assert!(!verifies(
+            &first.public_key(),
+            "diemcau orchestrator",
+            b"nonce",
+            &signature
+        ));
         assert!(!verifies("AAAA", "diemcau relay", b"nonce", &signature));
     }
 
@@ -94,6 +116,9 @@ mod tests {
     fn a_certificate_outlives_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = certificate(folder.path()).expect("made").fingerprint();
-        assert_eq!(first, certificate(folder.path()).expect("read").fingerprint());
+        assert_eq!(
+            first,
+            certificate(folder.path()).expect("read").fingerprint()
+        );
     }
 }

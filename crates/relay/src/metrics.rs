@@ -61,10 +61,13 @@ impl RelayMetrics {
     fn refresh(&self, report: &RelayReport, seen: &mut HashMap<u32, u64>) {
         raise_to(&self.packets_sent, report.packets_sent);
         raise_to(&self.bytes_sent, report.bytes_sent);
-        self.plan_epoch.set(i64::try_from(report.epoch).unwrap_or(i64::MAX));
+        self.plan_epoch
+            .set(i64::try_from(report.epoch).unwrap_or(i64::MAX));
         self.legs.reset();
         for leg in &report.legs {
-            self.legs.with_label_values(&[role_name(leg.role), state_name(leg.state)]).inc();
+            self.legs
+                .with_label_values(&[role_name(leg.role), state_name(leg.state)])
+                .inc();
         }
         self.trunks.reset();
         for trunk in &report.trunks {
@@ -72,7 +75,9 @@ impl RelayMetrics {
                 TrunkDirection::Up => "up",
                 TrunkDirection::Down => "down",
             };
-            self.trunks.with_label_values(&[direction, state_name(trunk.state)]).inc();
+            self.trunks
+                .with_label_values(&[direction, state_name(trunk.state)])
+                .inc();
         }
         self.refresh_feeds(&report.feeds, seen);
     }
@@ -86,14 +91,26 @@ impl RelayMetrics {
         for feed in feeds {
             let kind = kind_name(feed.kind);
             let labels = [feed.site.as_str(), kind];
-            self.feeds.with_label_values(&[kind, if feed.local { "local" } else { "trunk" }]).inc();
+            self.feeds
+                .with_label_values(&[kind, if feed.local { "local" } else { "trunk" }])
+                .inc();
             let counted = seen.insert(feed.ssrc, feed.packets).unwrap_or(0);
-            self.feed_packets.with_label_values(&labels).inc_by(feed.packets.saturating_sub(counted));
-            self.feed_holes.with_label_values(&labels).add(i64::try_from(feed.holes).unwrap_or(i64::MAX));
-            self.feed_bitrate.with_label_values(&labels).add(i64::try_from(feed.bitrate_bps).unwrap_or(i64::MAX));
+            self.feed_packets
+                .with_label_values(&labels)
+                .inc_by(feed.packets.saturating_sub(counted));
+            self.feed_holes
+                .with_label_values(&labels)
+                .add(i64::try_from(feed.holes).unwrap_or(i64::MAX));
+            self.feed_bitrate
+                .with_label_values(&labels)
+                .add(i64::try_from(feed.bitrate_bps).unwrap_or(i64::MAX));
             if feed.kind == MediaKind::Video {
-                self.feed_frame_rate.with_label_values(&labels[..1]).set(f64::from(feed.frame_rate));
-                self.feed_jitter.with_label_values(&labels[..1]).set(f64::from(feed.jitter_ms));
+                self.feed_frame_rate
+                    .with_label_values(&labels[..1])
+                    .set(f64::from(feed.frame_rate));
+                self.feed_jitter
+                    .with_label_values(&labels[..1])
+                    .set(f64::from(feed.jitter_ms));
             }
         }
         seen.retain(|ssrc, _| feeds.iter().any(|feed| feed.ssrc == *ssrc));
@@ -142,13 +159,27 @@ mod tests {
         let metrics = RelayMetrics::register(&registry).expect("fresh names");
         let mut seen = HashMap::new();
         for (ssrc, packets, total) in [(1, 10, 10), (1, 15, 15), (2, 4, 19)] {
-            let report = RelayReport { feeds: vec![feed(ssrc, packets)], ..RelayReport::default() };
+            let report = RelayReport {
+                feeds: vec![feed(ssrc, packets)],
+                ..RelayReport::default()
+            };
             metrics.refresh(&report, &mut seen);
-            assert_eq!(metrics.feed_packets.with_label_values(&["A", "video"]).get(), total);
+            assert_eq!(
+                metrics
+                    .feed_packets
+                    .with_label_values(&["A", "video"])
+                    .get(),
+                total
+            );
         }
         metrics.refresh(&RelayReport::default(), &mut seen);
-        let text = telemetry::prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
-        assert!(text.contains("diemcau_relay_feed_packets_total{kind=\"video\",site=\"A\"} 19"), "{text}");
+        let text = telemetry::prometheus::TextEncoder::new()
+            .encode_to_string(&registry.gather())
+            .expect("text");
+        assert!(
+            text.contains("diemcau_relay_feed_packets_total{kind=\"video\",site=\"A\"} 19"),
+            "{text}"
+        );
         assert!(!text.contains("diemcau_relay_feed_bitrate_bps{"), "{text}");
     }
 }

@@ -40,9 +40,17 @@ impl Plan {
     pub fn kept(folder: &Path, media: MediaHandle) -> Result<Self, DiskError> {
         let file = folder.join("plan.json");
         let last = disk::read_json::<RelayPlan>(&file)?;
-        let plan = Self { in_force: watch::Sender::new(None), media, file: Some(file) };
+        let plan = Self {
+            in_force: watch::Sender::new(None),
+            media,
+            file: Some(file),
+        };
         if let Some(last) = last {
-            tracing::info!(epoch = last.epoch, "going on by plan epoch {} from disk", last.epoch);
+            tracing::info!(
+                epoch = last.epoch,
+                "going on by plan epoch {} from disk",
+                last.epoch
+            );
             if let Err(error) = plan.follow(last) {
                 tracing::error!(%error, "the plan on disk is not followed: {error}");
             }
@@ -52,8 +60,14 @@ impl Plan {
 
     /// The plan that a standalone configuration amounts to.
     pub fn standalone(standalone: &Standalone, media: MediaHandle) -> Result<Self, PlanRefusal> {
-        let plan = Self { in_force: watch::Sender::new(None), media, file: None };
-        let Ok(conference) = STANDALONE_CONFERENCE.parse::<ConferenceId>() else { return Ok(plan) };
+        let plan = Self {
+            in_force: watch::Sender::new(None),
+            media,
+            file: None,
+        };
+        let Ok(conference) = STANDALONE_CONFERENCE.parse::<ConferenceId>() else {
+            return Ok(plan);
+        };
         plan.follow(RelayPlan {
             epoch: 1,
             conference,
@@ -71,7 +85,10 @@ impl Plan {
     pub fn replace(&self, next: RelayPlan) -> Result<(), PlanRefusal> {
         let in_force = self.epoch();
         if next.epoch < in_force {
-            return Err(PlanRefusal::Stale { offered: next.epoch, in_force });
+            return Err(PlanRefusal::Stale {
+                offered: next.epoch,
+                in_force,
+            });
         }
         if next.epoch == in_force && self.now().is_some() {
             return Ok(());

@@ -110,9 +110,23 @@ impl Relay {
     /// Starts a relay. With an orchestrator it follows the plan on disk until it hears a newer one.
     pub async fn start(config: Config, stop: CancellationToken) -> Result<Running, StartError> {
         disk::make_folder(&config.data.dir)?;
-        let Parts { media, certificate, tokens, plan, control } = Parts::prepare(&config)?;
-        let tls = config.tls.as_ref().map(listener::Certificate::open).transpose()?;
-        let listen = |source| StartError::Listen { key: "http.listen", address: config.http.listen, source };
+        let Parts {
+            media,
+            certificate,
+            tokens,
+            plan,
+            control,
+        } = Parts::prepare(&config)?;
+        let tls = config
+            .tls
+            .as_ref()
+            .map(listener::Certificate::open)
+            .transpose()?;
+        let listen = |source| StartError::Listen {
+            key: "http.listen",
+            address: config.http.listen,
+            source,
+        };
         let (http_listener, http_address) = listener::bind(config.http.listen).map_err(listen)?;
         let registry = Registry::new();
         let metrics = RelayMetrics::register(&registry)?;
@@ -128,25 +142,54 @@ impl Relay {
             media_addresses: candidates.clone(),
             http_url: http_url(&config, http_address),
         };
-        let reached =
-            Reached { candidates, fingerprint: certificate.fingerprint(), links: http::links(&config.ice_servers) };
-        let gateway = Arc::new(Gateway::new(media.clone(), plan.clone(), tokens, metrics.clone(), reached));
+        let reached = Reached {
+            candidates,
+            fingerprint: certificate.fingerprint(),
+            links: http::links(&config.ice_servers),
+        };
+        let gateway = Arc::new(Gateway::new(
+            media.clone(),
+            plan.clone(),
+            tokens,
+            metrics.clone(),
+            reached,
+        ));
         let mut tasks = JoinSet::new();
         tasks.spawn(watch_media(gateway.clone(), ready, stop.clone()));
         if let Some(tls) = tls.clone() {
-            tasks.spawn(tls.keep_fresh(stop.clone()));
+            let hangups = listener::hangups().map_err(listener::TlsError::Signal)?;
+            tasks.spawn(tls.keep_fresh(hangups, stop.clone()));
         }
-        tasks.spawn(listener::serve(http_listener, tls, http::router(gateway), stop.clone()));
+        tasks.spawn(listener::serve(
+            http_listener,
+            tls,
+            http::router(gateway),
+            stop.clone(),
+        ));
         if let (Some((identity, pin)), Some(orchestrator)) = (control, config.orchestrator) {
             let client = crate::control::Client::new(&orchestrator)?;
             let join_key = orchestrator.join_key;
             let media = media.clone();
-            let control = Control { about, identity, join_key, pin, plan, media, metrics, client };
+            let control = Control {
+                about,
+                identity,
+                join_key,
+                pin,
+                plan,
+                media,
+                metrics,
+                client,
+            };
             tasks.spawn(control.run(stop));
         }
         let media = media.local_addr();
         tracing::info!(relay = %config.id, http = %http_address, %media, "relay {} is up", config.id);
-        Ok(Running { http: http_address, media, metrics: metrics_address, tasks })
+        Ok(Running {
+            http: http_address,
+            media,
+            metrics: metrics_address,
+            tasks,
+        })
     }
 }
 
@@ -160,18 +203,34 @@ impl Parts {
             ssrc_block: STANDALONE_SSRC_BLOCK,
             legs_max: config.media.legs_max,
         })
-        .map_err(|source| StartError::Listen { key: "media.listen", address: config.media.listen, source })?;
+        .map_err(|source| StartError::Listen {
+            key: "media.listen",
+            address: config.media.listen,
+            source,
+        })?;
         if let Some(standalone) = &config.standalone {
             let tokens = Tokens::written(&standalone.tokens);
             let plan = Plan::standalone(standalone, media.clone())?;
-            return Ok(Self { media, certificate, tokens, plan, control: None });
+            return Ok(Self {
+                media,
+                certificate,
+                tokens,
+                plan,
+                control: None,
+            });
         }
         let tokens = Tokens::signed();
         // The lease first: the plan on disk makes streams at once.
         let pin = Pin::open(folder, tokens.clone(), media.clone())?;
         let plan = Plan::kept(folder, media.clone())?;
         let control = Some((Identity::open(folder)?, pin));
-        Ok(Self { media, certificate, tokens, plan, control })
+        Ok(Self {
+            media,
+            certificate,
+            tokens,
+            plan,
+            control,
+        })
     }
 }
 
@@ -179,16 +238,30 @@ fn candidates(config: &Config, bound: SocketAddr) -> Vec<SocketAddr> {
     if config.media.advertise.is_empty() {
         return vec![bound];
     }
-    config.media.advertise.iter().map(|ip| SocketAddr::new(*ip, bound.port())).collect()
+    config
+        .media
+        .advertise
+        .iter()
+        .map(|ip| SocketAddr::new(*ip, bound.port()))
+        .collect()
 }
 
 fn http_url(config: &Config, bound: SocketAddr) -> String {
     if let Some(url) = &config.http.public_url {
         return url.as_str().trim_end_matches('/').to_owned();
     }
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let host = if bound.ip().is_unspecified() {
-        config.media.advertise.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1]))
+        config
+            .media
+            .advertise
+            .first()
+            .copied()
+            .unwrap_or(IpAddr::from([127, 0, 0, 1]))
     } else {
         bound.ip()
     };
@@ -204,7 +277,9 @@ async fn watch_media(gateway: Arc<Gateway>, ready: Ready, stop: CancellationToke
         if gateway.plan.now().is_some() {
             ready.set_ready();
         }
-        gateway.sessions.forget_lost(&gateway.media.report(), Instant::now());
+        gateway
+            .sessions
+            .forget_lost(&gateway.media.report(), Instant::now());
         tokio::select! {
             () = stop.cancelled() => break,
             change = changed.changed() => if change.is_err() {

@@ -64,21 +64,31 @@ struct Written {
 impl Tokens {
     /// Takes tokens signed by the orchestrator, once its key is known.
     pub fn signed() -> Self {
-        Self { source: Source::Signed(Arc::default()) }
+        Self {
+            source: Source::Signed(Arc::default()),
+        }
     }
 
     /// Takes these tokens only.
     pub fn written(tokens: &[Token]) -> Self {
         let written = tokens.iter().filter_map(|token| {
             let sha256 = sha256(token.token.reveal());
-            Some(Written { sha256, scope: token.scope()? })
+            Some(Written {
+                sha256,
+                scope: token.scope()?,
+            })
         });
-        Self { source: Source::Written(written.collect()) }
+        Self {
+            source: Source::Written(written.collect()),
+        }
     }
 
     /// From now on tokens signed with this Ed25519 key (base64url) are good. Answers whether it is a key.
     pub fn trust(&self, orchestrator_key: &str) -> bool {
-        match (&self.source, DecodingKey::from_ed_components(orchestrator_key)) {
+        match (
+            &self.source,
+            DecodingKey::from_ed_components(orchestrator_key),
+        ) {
             (Source::Signed(key), Ok(trusted)) => {
                 key.store(Some(Arc::new(trusted)));
                 true
@@ -89,7 +99,9 @@ impl Tokens {
 
     /// Judges the value of an `Authorization` header.
     pub fn check(&self, authorization: Option<&str>) -> Result<Grant, TokenRefusal> {
-        let (scheme, token) = authorization.and_then(|v| v.split_once(' ')).ok_or(TokenRefusal::Missing)?;
+        let (scheme, token) = authorization
+            .and_then(|v| v.split_once(' '))
+            .ok_or(TokenRefusal::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(TokenRefusal::Missing);
         }
@@ -108,12 +120,18 @@ fn signed(key: &DecodingKey, token: &str) -> Result<Grant, TokenRefusal> {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&["diemcau"]);
     validation.leeway = CLOCK_SKEW_S;
-    let claims = decode::<MediaClaims>(token, key, &validation).map_err(|error| match error.kind() {
-        ErrorKind::ExpiredSignature => TokenRefusal::Expired,
-        _ => TokenRefusal::Unknown,
-    })?;
-    let MediaClaims { scope, conference, .. } = claims.claims;
-    Ok(Grant { scope, conference: Some(conference) })
+    let claims =
+        decode::<MediaClaims>(token, key, &validation).map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => TokenRefusal::Expired,
+            _ => TokenRefusal::Unknown,
+        })?;
+    let MediaClaims {
+        scope, conference, ..
+    } = claims.claims;
+    Ok(Grant {
+        scope,
+        conference: Some(conference),
+    })
 }
 
 /// Compares digests of equal length in constant time, and all of them: the time tells nothing about a token.
@@ -126,7 +144,10 @@ fn written(tokens: &[Written], token: &str) -> Result<Grant, TokenRefusal> {
         }
     }
     let known = found.ok_or(TokenRefusal::Unknown)?;
-    Ok(Grant { scope: known.scope.clone(), conference: None })
+    Ok(Grant {
+        scope: known.scope.clone(),
+        conference: None,
+    })
 }
 
 fn sha256(text: &str) -> Vec<u8> {

@@ -18,7 +18,13 @@ struct At<'a> {
 
 impl At<'_> {
     fn refuse(&self, key: &str, found: impl Into<String>, expected: &str) -> Checked {
-        Err(ConfigError::at(self.text, self.file_name, key, found, expected))
+        Err(ConfigError::at(
+            self.text,
+            self.file_name,
+            key,
+            found,
+            expected,
+        ))
     }
 }
 
@@ -37,9 +43,16 @@ fn http(config: &Config, at: &At<'_>) -> Checked {
         let expected = "a [tls] section, or a loopback address: browsers give cameras to https only, and tokens travel here";
         return at.refuse("http.listen", listen.to_string(), expected);
     }
-    let Some(url) = &config.http.public_url else { return Ok(()) };
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    if url.scheme() != scheme || url.host().is_none() || url.path() != "/" || url.query().is_some() {
+    let Some(url) = &config.http.public_url else {
+        return Ok(());
+    };
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    if url.scheme() != scheme || url.host().is_none() || url.path() != "/" || url.query().is_some()
+    {
         let expected = format!("a base URL {scheme}://host:port without a path");
         return at.refuse("http.public_url", url.as_str(), &expected);
     }
@@ -49,11 +62,20 @@ fn http(config: &Config, at: &At<'_>) -> Checked {
 fn media(config: &Config, at: &At<'_>) -> Checked {
     let media = &config.media;
     if media.advertise.is_empty() && media.listen.ip().is_unspecified() {
-        let expected = "the addresses clients reach, such as [\"203.0.113.7\"]: media.listen names none";
+        let expected =
+            "the addresses clients reach, such as [\"203.0.113.7\"]: media.listen names none";
         return at.refuse("media.advertise", "", expected);
     }
-    if let Some(address) = media.advertise.iter().find(|a| a.is_unspecified() || a.is_multicast()) {
-        return at.refuse("media.advertise", address.to_string(), "addresses of one host");
+    if let Some(address) = media
+        .advertise
+        .iter()
+        .find(|a| a.is_unspecified() || a.is_multicast())
+    {
+        return at.refuse(
+            "media.advertise",
+            address.to_string(),
+            "addresses of one host",
+        );
     }
     if !(1..=100_000).contains(&media.legs_max) {
         return at.refuse("media.legs_max", media.legs_max.to_string(), "1 to 100000");
@@ -72,8 +94,16 @@ fn is_loopback(url: &Url) -> bool {
 
 fn orchestrator(config: &Config, at: &At<'_>) -> Checked {
     let orchestrator = match (&config.orchestrator, &config.standalone) {
-        (Some(_), Some(_)) => return at.refuse("standalone", "both [orchestrator] and [standalone]", "one of them"),
-        (None, None) => return at.refuse("orchestrator", "", "[orchestrator], or else [standalone]"),
+        (Some(_), Some(_)) => {
+            return at.refuse(
+                "standalone",
+                "both [orchestrator] and [standalone]",
+                "one of them",
+            );
+        }
+        (None, None) => {
+            return at.refuse("orchestrator", "", "[orchestrator], or else [standalone]");
+        }
         (None, Some(_)) => return Ok(()),
         (Some(orchestrator), None) => orchestrator,
     };
@@ -85,7 +115,13 @@ fn orchestrator(config: &Config, at: &At<'_>) -> Checked {
         }
         "https" => {}
         "http" if is_loopback(url) => {}
-        _ => return at.refuse("orchestrator.url", url.as_str(), "https://…, or http:// on a loopback address"),
+        _ => {
+            return at.refuse(
+                "orchestrator.url",
+                url.as_str(),
+                "https://…, or http:// on a loopback address",
+            );
+        }
     }
     match &orchestrator.join_key {
         Some(key) if key.reveal().chars().count() < SECRET_CHARS_MIN => {
@@ -97,13 +133,24 @@ fn orchestrator(config: &Config, at: &At<'_>) -> Checked {
 }
 
 fn standalone(config: &Config, at: &At<'_>) -> Checked {
-    let Some(standalone) = &config.standalone else { return Ok(()) };
+    let Some(standalone) = &config.standalone else {
+        return Ok(());
+    };
     for (index, site) in standalone.sites.iter().enumerate() {
         let key = format!("standalone.sites.{index}");
         if site.as_str() == "program" {
-            return at.refuse(&key, "\"program\"", "another code: /whep/program is the program");
+            return at.refuse(
+                &key,
+                "\"program\"",
+                "another code: /whep/program is the program",
+            );
         }
-        if standalone.sites.iter().take(index).any(|other| other == site) {
+        if standalone
+            .sites
+            .iter()
+            .take(index)
+            .any(|other| other == site)
+        {
             return at.refuse(&key, format!("\"{site}\" a second time"), "every site once");
         }
     }
@@ -117,14 +164,31 @@ fn standalone(config: &Config, at: &At<'_>) -> Checked {
         let key = |name: &str| format!("standalone.tokens.{index}.{name}");
         let length = token.token.reveal().chars().count();
         if length < SECRET_CHARS_MIN {
-            return at.refuse(&key("token"), format!("{length} characters"), "at least 16 characters");
+            return at.refuse(
+                &key("token"),
+                format!("{length} characters"),
+                "at least 16 characters",
+            );
         }
-        if standalone.tokens.iter().take(index).any(|other| other.token == token.token) {
-            return at.refuse(&key("token"), "the token of another entry", "every token once");
+        if standalone
+            .tokens
+            .iter()
+            .take(index)
+            .any(|other| other.token == token.token)
+        {
+            return at.refuse(
+                &key("token"),
+                "the token of another entry",
+                "every token once",
+            );
         }
         if token.scope().is_none() {
             let expected = "a site for \"hall\" and \"watch_site\", none for \"watch_program\"";
-            return at.refuse(&key("site"), token.site.as_ref().map_or("", |s| s.as_str()), expected);
+            return at.refuse(
+                &key("site"),
+                token.site.as_ref().map_or("", |s| s.as_str()),
+                expected,
+            );
         }
     }
     Ok(())
@@ -132,17 +196,33 @@ fn standalone(config: &Config, at: &At<'_>) -> Checked {
 
 fn ice_servers(config: &Config, at: &At<'_>) -> Checked {
     for (index, server) in config.ice_servers.iter().enumerate() {
-        let scheme = ["stun:", "stuns:", "turn:", "turns:"].iter().any(|s| server.url.starts_with(s));
+        let scheme = ["stun:", "stuns:", "turn:", "turns:"]
+            .iter()
+            .any(|s| server.url.starts_with(s));
         // The URL goes into a header: nothing that could end it early.
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\".contains(&b));
+        let plain = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_graphic() && !b"\"<>\\".contains(&b))
+        };
         if !scheme || !plain(&server.url) {
             let key = format!("ice_servers.{index}.url");
-            return at.refuse(&key, format!("{:?}", server.url), "a stun: or turn: URI (RFC 7064, RFC 7065)");
+            return at.refuse(
+                &key,
+                format!("{:?}", server.url),
+                "a stun: or turn: URI (RFC 7064, RFC 7065)",
+            );
         }
-        let texts = [server.username.as_deref(), server.credential.as_ref().map(|c| c.reveal())];
+        let texts = [
+            server.username.as_deref(),
+            server.credential.as_ref().map(|c| c.reveal()),
+        ];
         if !texts.into_iter().flatten().all(plain) {
             let key = format!("ice_servers.{index}");
-            return at.refuse(&key, "a space, quote or backslash", "printable username and credential");
+            return at.refuse(
+                &key,
+                "a space, quote or backslash",
+                "printable username and credential",
+            );
         }
     }
     Ok(())
@@ -174,19 +254,53 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
     #[test]
     fn every_refusal_names_its_key_and_what_is_expected() {
         for (good, bad, said) in [
-            ("127.0.0.1:0\"\nmetrics", "0.0.0.0:0\"\nmetrics", "http.listen: found 0.0.0.0:0, expected a [tls] section"),
-            ("media.listen = \"127.0.0.1:0\"", "media.listen = \"0.0.0.0:0\"", "media.advertise: found nothing"),
-            ("[\"A\", \"B\"]", "[\"A\", \"A\"]", "standalone.sites.1: found \"A\" a second time"),
-            ("[\"A\", \"B\"]", "[\"A\", \"program\"]", "standalone.sites.1: found \"program\""),
-            ("program = [\"A\"]", "program = [\"C\"]", "standalone.program.0: found \"C\", expected one of"),
-            ("0123456789abcdef", "short", "standalone.tokens.0.token: found 5 characters"),
-            (", site = \"A\"", "", "standalone.tokens.0.site: found nothing, expected a site"),
-            ("id = \"ward\"", "id = \"Đông Thọ\"", "relay.toml:2:6: id: found"),
+            (
+                "127.0.0.1:0\"\nmetrics",
+                "0.0.0.0:0\"\nmetrics",
+                "http.listen: found 0.0.0.0:0, expected a [tls] section",
+            ),
+            (
+                "media.listen = \"127.0.0.1:0\"",
+                "media.listen = \"0.0.0.0:0\"",
+                "media.advertise: found nothing",
+            ),
+            (
+                "[\"A\", \"B\"]",
+                "[\"A\", \"A\"]",
+                "standalone.sites.1: found \"A\" a second time",
+            ),
+            (
+                "[\"A\", \"B\"]",
+                "[\"A\", \"program\"]",
+                "standalone.sites.1: found \"program\"",
+            ),
+            (
+                "program = [\"A\"]",
+                "program = [\"C\"]",
+                "standalone.program.0: found \"C\", expected one of",
+            ),
+            (
+                "0123456789abcdef",
+                "short",
+                "standalone.tokens.0.token: found 5 characters",
+            ),
+            (
+                ", site = \"A\"",
+                "",
+                "standalone.tokens.0.site: found nothing, expected a site",
+            ),
+            (
+                "id = \"ward\"",
+                "id = \"Đông Thọ\"",
+                "relay.toml:2:6: id: found",
+            ),
             ("[standalone]", "[elsewhere]", "elsewhere"),
         ] {
             let text = STANDALONE.replace(good, bad);
             assert_ne!(text, STANDALONE, "{good} is in the text");
-            let error = Config::from_toml(&text, "relay.toml").expect_err(bad).to_string();
+            let error = Config::from_toml(&text, "relay.toml")
+                .expect_err(bad)
+                .to_string();
             assert!(error.contains(said), "{error}\nshould say {said}");
         }
     }
@@ -196,11 +310,22 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
         let head = STANDALONE.split("[standalone]").next().unwrap_or_default();
         for (section, said) in [
             ("", "orchestrator: found nothing, expected [orchestrator]"),
-            ("[orchestrator]\nurl = \"http://10.0.0.1:8443\"", "orchestrator.url: found http://10.0.0.1:8443/, expected https"),
-            ("[orchestrator]\nurl = \"https://10.0.0.1:8443\"", "orchestrator.ca: found nothing, expected a PEM file"),
-            ("[orchestrator]\nurl = \"http://127.0.0.1:1\"\njoin_key = \"x\"", "orchestrator.join_key: found 1 characters"),
+            (
+                "[orchestrator]\nurl = \"http://10.0.0.1:8443\"",
+                "orchestrator.url: found http://10.0.0.1:8443/, expected https",
+            ),
+            (
+                "[orchestrator]\nurl = \"https://10.0.0.1:8443\"",
+                "orchestrator.ca: found nothing, expected a PEM file",
+            ),
+            (
+                "[orchestrator]\nurl = \"http://127.0.0.1:1\"\njoin_key = \"x\"",
+                "orchestrator.join_key: found 1 characters",
+            ),
         ] {
-            let error = Config::from_toml(&format!("{head}{section}\n"), "relay.toml").expect_err(section).to_string();
+            let error = Config::from_toml(&format!("{head}{section}\n"), "relay.toml")
+                .expect_err(section)
+                .to_string();
             assert!(error.contains(said), "{error}\nshould say {said}");
         }
     }

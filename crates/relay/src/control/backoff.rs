@@ -23,7 +23,9 @@ impl Backoff {
     pub fn next_wait(&mut self) -> Duration {
         let mut random = [0];
         // Without randomness the longer wait is the safe one.
-        let share = SystemRandom::new().fill(&mut random).map_or(255, |()| random[0]);
+        let share = SystemRandom::new()
+            .fill(&mut random)
+            .map_or(255, |()| random[0]);
         self.wait(share)
     }
 
@@ -45,7 +47,10 @@ mod tests {
         for share in [0, 100, 255] {
             let mut backoff = Backoff::default();
             let waits: Vec<_> = (0..8).map(|_| backoff.wait(share)).collect();
-            assert!(waits.iter().all(|wait| (FIRST..=LONGEST).contains(wait)), "{waits:?}");
+            assert!(
+                waits.iter().all(|wait| (FIRST..=LONGEST).contains(wait)),
+                "{waits:?}"
+            );
             assert!(waits.is_sorted(), "{waits:?}");
             assert!(waits.last() >= Some(&(LONGEST / 2)), "{waits:?}");
         }

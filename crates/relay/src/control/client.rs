@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config, tungstenite};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config, tungstenite,
+};
 use url::Url;
 
 /// One attempt to connect or register takes no longer.
@@ -75,12 +77,18 @@ impl Client {
             .timeout(ATTEMPT_WITHIN)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { base: orchestrator.url.clone(), tls: Arc::new(tls), http })
+        Ok(Self {
+            base: orchestrator.url.clone(),
+            tls: Arc::new(tls),
+            http,
+        })
     }
 
     /// The HTTP client and the URL of a path on the orchestrator.
     pub fn post(&self, path: &str) -> Result<reqwest::RequestBuilder, ClientError> {
-        Ok(self.http.post(self.base.join(path).map_err(|_| ClientError::Url)?))
+        Ok(self
+            .http
+            .post(self.base.join(path).map_err(|_| ClientError::Url)?))
     }
 
     /// Opens the web socket at `path`.
@@ -95,8 +103,11 @@ impl Client {
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let connector = Connector::Rustls(self.tls.clone());
-        let connecting = connect_async_tls_with_config(url.as_str(), Some(config), true, Some(connector));
-        let connected = tokio::time::timeout(ATTEMPT_WITHIN, connecting).await.map_err(|_| ClientError::TooSlow)?;
+        let connecting =
+            connect_async_tls_with_config(url.as_str(), Some(config), true, Some(connector));
+        let connected = tokio::time::timeout(ATTEMPT_WITHIN, connecting)
+            .await
+            .map_err(|_| ClientError::TooSlow)?;
         Ok(connected.map_err(Box::new)?.0)
     }
 }
@@ -109,14 +120,20 @@ fn client_config(orchestrator: &Orchestrator) -> Result<ClientConfig, ClientErro
         let pem = pem.ok_or_else(|| bad("no such file".to_owned()))?;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-            roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| bad(error.to_string()))?;
         }
         if roots.is_empty() {
-            return Err(bad("holds no certificate, expected PEM with BEGIN CERTIFICATE".to_owned()));
+            return Err(bad(
+                "holds no certificate, expected PEM with BEGIN CERTIFICATE".to_owned(),
+            ));
         }
     }
-    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    Ok(
+        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
 }

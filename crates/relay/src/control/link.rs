@@ -39,7 +39,9 @@ impl Control {
 
     async fn prove(&self, socket: &mut Socket, pinned: &RelayWelcome) -> Result<(), LinkError> {
         let mut nonce = [0; 32];
-        SystemRandom::new().fill(&mut nonce).map_err(|_| LinkError::BadWelcome("no randomness for a nonce"))?;
+        SystemRandom::new()
+            .fill(&mut nonce)
+            .map_err(|_| LinkError::BadWelcome("no randomness for a nonce"))?;
         let hello = FromRelay::Hello {
             version: VERSION,
             relay: self.about.relay.clone(),
@@ -49,18 +51,28 @@ impl Control {
         };
         send(socket, &hello).await?;
         let challenge = match next_within(socket, "challenge").await? {
-            ToRelay::Challenge { nonce: challenge, signature } => {
-                if !verifies(&pinned.orchestrator_key, "diemcau orchestrator", &nonce, &signature) {
+            ToRelay::Challenge {
+                nonce: challenge,
+                signature,
+            } => {
+                if !verifies(
+                    &pinned.orchestrator_key,
+                    "diemcau orchestrator",
+                    &nonce,
+                    &signature,
+                ) {
                     return Err(LinkError::NotPinned);
                 }
                 challenge
             }
             other => return Err(unexpected("challenge", &other)),
         };
-        let challenge = URL_SAFE_NO_PAD.decode(&challenge).map_err(|_| LinkError::Protocol {
-            expected: "a nonce in base64url",
-            found: format!("{} characters of something else", challenge.len()),
-        })?;
+        let challenge = URL_SAFE_NO_PAD
+            .decode(&challenge)
+            .map_err(|_| LinkError::Protocol {
+                expected: "a nonce in base64url",
+                found: format!("{} characters of something else", challenge.len()),
+            })?;
         let signature = self.identity.sign("diemcau relay", &challenge);
         send(socket, &FromRelay::Proof { signature }).await?;
         match next_within(socket, "welcome").await? {
@@ -113,8 +125,13 @@ impl Control {
         send(socket, &FromRelay::Report(report)).await
     }
 
-    async fn take(&self, message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<(), LinkError> {
-        let Some(message) = parse(message)? else { return Ok(()) };
+    async fn take(
+        &self,
+        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Result<(), LinkError> {
+        let Some(message) = parse(message)? else {
+            return Ok(());
+        };
         match message {
             ToRelay::Plan(next) => {
                 let (plan, epoch) = (self.plan.clone(), next.epoch);
@@ -135,13 +152,17 @@ impl Control {
 }
 
 async fn raw(socket: &mut Socket, message: Message) -> Result<(), LinkError> {
-    let sent = timeout(STEP_WITHIN, socket.send(message)).await.map_err(|_| LinkError::Silent(STEP_WITHIN))?;
+    let sent = timeout(STEP_WITHIN, socket.send(message))
+        .await
+        .map_err(|_| LinkError::Silent(STEP_WITHIN))?;
     Ok(sent.map_err(|error| ClientError::Socket(Box::new(error)))?)
 }
 
 async fn send(socket: &mut Socket, message: &FromRelay) -> Result<(), LinkError> {
-    let json = serde_json::to_string(message)
-        .map_err(|_| LinkError::Protocol { expected: "figures that JSON can hold", found: "others".to_owned() })?;
+    let json = serde_json::to_string(message).map_err(|_| LinkError::Protocol {
+        expected: "figures that JSON can hold",
+        found: "others".to_owned(),
+    })?;
     raw(socket, Message::text(json)).await
 }
 
@@ -153,21 +174,31 @@ async fn next_within(socket: &mut Socket, expected: &'static str) -> Result<ToRe
             }
         }
     };
-    let silent = |_| LinkError::Protocol { expected, found: format!("nothing for {} s", STEP_WITHIN.as_secs()) };
+    let silent = |_| LinkError::Protocol {
+        expected,
+        found: format!("nothing for {} s", STEP_WITHIN.as_secs()),
+    };
     timeout(STEP_WITHIN, next).await.map_err(silent)?
 }
 
 /// `None` for frames that carry no message, such as pongs.
-fn parse(message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<Option<ToRelay>, LinkError> {
+fn parse(
+    message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+) -> Result<Option<ToRelay>, LinkError> {
     match message {
         None => Err(LinkError::Closed("without a word".to_owned())),
         Some(Err(error)) => Err(ClientError::Socket(Box::new(error)).into()),
-        Some(Ok(Message::Text(text))) => serde_json::from_str(text.as_str())
-            .map(Some)
-            .map_err(|error| LinkError::Protocol { expected: "a message of this protocol", found: error.to_string() }),
-        Some(Ok(Message::Close(frame))) => {
-            Err(LinkError::Closed(frame.map_or_else(|| "without a word".to_owned(), |f| f.reason.to_string())))
+        Some(Ok(Message::Text(text))) => {
+            serde_json::from_str(text.as_str())
+                .map(Some)
+                .map_err(|error| LinkError::Protocol {
+                    expected: "a message of this protocol",
+                    found: error.to_string(),
+                })
         }
+        Some(Ok(Message::Close(frame))) => Err(LinkError::Closed(
+            frame.map_or_else(|| "without a word".to_owned(), |f| f.reason.to_string()),
+        )),
         Some(Ok(_)) => Ok(None),
     }
 }
@@ -178,5 +209,8 @@ fn unexpected(expected: &'static str, found: &ToRelay) -> LinkError {
         ToRelay::Welcome(_) => "a welcome",
         ToRelay::Plan(_) => "a plan",
     };
-    LinkError::Protocol { expected, found: found.to_owned() }
+    LinkError::Protocol {
+        expected,
+        found: found.to_owned(),
+    }
 }

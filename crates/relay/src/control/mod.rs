@@ -143,7 +143,10 @@ impl Control {
         }
         let welcome = self.register().await?;
         self.pin.set(welcome.clone()).await?;
-        tracing::info!(ssrc_block = welcome.ssrc_block, "registered at the orchestrator");
+        tracing::info!(
+            ssrc_block = welcome.ssrc_block,
+            "registered at the orchestrator"
+        );
         Ok(welcome)
     }
 }

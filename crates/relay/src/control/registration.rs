@@ -20,15 +20,25 @@ impl Control {
             media_addresses: self.about.media_addresses.clone(),
             http_url: self.about.http_url.clone(),
         };
-        let answer = self.client.post("/api/relays")?.json(&registration).send().await.map_err(ClientError::Http)?;
+        let answer = self
+            .client
+            .post("/api/relays")?
+            .json(&registration)
+            .send()
+            .await
+            .map_err(ClientError::Http)?;
         let status = answer.status();
         let body = short_body(answer).await?;
         if !status.is_success() {
-            let detail = serde_json::from_slice::<Problem>(&body).map_or_else(|_| "no reason given".to_owned(), |p| p.detail);
-            return Err(LinkError::Registration { status: status.as_u16(), detail });
+            let detail = serde_json::from_slice::<Problem>(&body)
+                .map_or_else(|_| "no reason given".to_owned(), |p| p.detail);
+            return Err(LinkError::Registration {
+                status: status.as_u16(),
+                detail,
+            });
         }
-        let welcome: RelayWelcome =
-            serde_json::from_slice(&body).map_err(|_| LinkError::BadWelcome("it is not a RelayWelcome"))?;
+        let welcome: RelayWelcome = serde_json::from_slice(&body)
+            .map_err(|_| LinkError::BadWelcome("it is not a RelayWelcome"))?;
         check(&welcome)?;
         Ok(welcome)
     }
@@ -48,7 +58,9 @@ async fn short_body(mut answer: reqwest::Response) -> Result<Vec<u8>, LinkError>
 fn check(welcome: &RelayWelcome) -> Result<(), LinkError> {
     let key = URL_SAFE_NO_PAD.decode(&welcome.orchestrator_key);
     if key.map_or(0, |key| key.len()) != 32 {
-        return Err(LinkError::BadWelcome("orchestrator_key is not 32 bytes in base64url"));
+        return Err(LinkError::BadWelcome(
+            "orchestrator_key is not 32 bytes in base64url",
+        ));
     }
     Ok(())
 }

@@ -34,13 +34,23 @@ impl Flood {
         if windows.len() >= SCOPES_MAX {
             windows.retain(|_, window| now.duration_since(window.since) < WINDOW);
         }
-        let window = windows.entry(format!("{scope:?}")).or_insert(Window { since: now, opened: 0 });
+        let window = windows.entry(format!("{scope:?}")).or_insert(Window {
+            since: now,
+            opened: 0,
+        });
         if now.duration_since(window.since) >= WINDOW {
-            *window = Window { since: now, opened: 0 };
+            *window = Window {
+                since: now,
+                opened: 0,
+            };
         }
         window.opened = window.opened.saturating_add(1);
         if window.opened == OPENED_MAX + 1 {
-            tracing::warn!(?scope, "more than {OPENED_MAX} sessions asked for in {} s: refusing", WINDOW.as_secs());
+            tracing::warn!(
+                ?scope,
+                "more than {OPENED_MAX} sessions asked for in {} s: refusing",
+                WINDOW.as_secs()
+            );
         }
         window.opened <= OPENED_MAX
     }
@@ -53,7 +63,9 @@ mod tests {
     #[test]
     fn a_flood_is_refused_without_touching_the_neighbour_and_ends_with_its_window() {
         let flood = Flood::default();
-        let scope = |site: &str| MediaScope::Hall { site: site.parse().expect("a code") };
+        let scope = |site: &str| MediaScope::Hall {
+            site: site.parse().expect("a code"),
+        };
         let start = Instant::now();
         for _ in 0..OPENED_MAX {
             assert!(flood.admits(&scope("A"), start));

@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How often the certificate files are looked at. A renewed certificate is valid long before the old one ends.
@@ -36,6 +36,9 @@ pub enum TlsError {
     /// Certificate and key do not fit.
     #[error("tls.cert and tls.key: {0}")]
     Unfit(#[from] rustls::Error),
+    /// The system gives no signals.
+    #[error("cannot listen for SIGHUP")]
+    Signal(#[from] io::Error),
 }
 
 /// The certificate in use and the files it came from.
@@ -51,7 +54,11 @@ impl Certificate {
     pub fn open(files: &Tls) -> Result<Self, TlsError> {
         let pem = read(files)?;
         let config = RustlsConfig::from_config(server_config(files, &pem)?);
-        Ok(Self { files: files.clone(), config, in_use: pem.concat() })
+        Ok(Self {
+            files: files.clone(),
+            config,
+            in_use: pem.concat(),
+        })
     }
 
     /// Reads the files again; connections made from now on see what changed. Answers whether anything did.
@@ -62,45 +69,62 @@ impl Certificate {
         if content == self.in_use {
             return Ok(false);
         }
-        self.config.reload_from_config(server_config(&self.files, &pem)?);
+        self.config
+            .reload_from_config(server_config(&self.files, &pem)?);
         self.in_use = content;
         Ok(true)
     }
 
-    /// Reloads on SIGHUP and every ten seconds, until `stop`.
-    pub async fn keep_fresh(mut self, stop: CancellationToken) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    /// Reloads at every hangup and every ten seconds, until `stop`.
+    pub async fn keep_fresh(mut self, mut hangups: Signal, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = hangup.recv() => {}
+                _ = hangups.recv() => {}
                 () = tokio::time::sleep(RELOAD_EVERY) => {}
             }
             match self.reload() {
                 Ok(true) => tracing::info!("the TLS certificate has been read again"),
                 Ok(false) => {}
-                Err(error) => tracing::error!(%error, "the TLS certificate in use is kept: {error}"),
+                Err(error) => {
+                    tracing::error!(%error, "the TLS certificate in use is kept: {error}")
+                }
             }
         }
     }
 }
 
+/// SIGHUPs from now on; before this call one ends the process.
+pub fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 fn read(files: &Tls) -> Result<[Vec<u8>; 2], TlsError> {
     let file = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| TlsError::File { path: path.clone(), detail: error.to_string() })
+        std::fs::read(path).map_err(|error| TlsError::File {
+            path: path.clone(),
+            detail: error.to_string(),
+        })
     };
     Ok([file(&files.cert)?, file(&files.key)?])
 }
 
 fn server_config(files: &Tls, [cert, key]: &[Vec<u8>; 2]) -> Result<Arc<ServerConfig>, TlsError> {
-    let bad = |path: &PathBuf, detail: String| TlsError::File { path: path.clone(), detail };
+    let bad = |path: &PathBuf, detail: String| TlsError::File {
+        path: path.clone(),
+        detail,
+    };
     let chain = CertificateDer::pem_slice_iter(cert)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| bad(&files.cert, error.to_string()))?;
     if chain.is_empty() {
-        return Err(bad(&files.cert, "holds no certificate, expected PEM with BEGIN CERTIFICATE".to_owned()));
+        return Err(bad(
+            &files.cert,
+            "holds no certificate, expected PEM with BEGIN CERTIFICATE".to_owned(),
+        ));
     }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| bad(&files.key, error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key).map_err(|error| bad(&files.key, error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -118,7 +142,12 @@ pub fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Serves until `stop`, then lets requests under way end.
-pub async fn serve(listener: TcpListener, certificate: Option<Certificate>, router: Router, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    certificate: Option<Certificate>,
+    router: Router,
+    stop: CancellationToken,
+) {
     let handle = Handle::new();
     let stopping = handle.clone();
     let watcher = async move {
@@ -130,9 +159,17 @@ pub async fn serve(listener: TcpListener, certificate: Option<Certificate>, rout
     let serving = async move {
         match certificate {
             Some(certificate) => {
-                axum_server::from_tcp_rustls(listener, certificate.config)?.handle(handle).serve(service).await
+                axum_server::from_tcp_rustls(listener, certificate.config)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
             }
-            None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await,
+            None => {
+                axum_server::from_tcp(listener)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
+            }
         }
     };
     tokio::select! {

@@ -30,6 +30,7 @@ use crate::metrics::RelayMetrics;
 use crate::plan::Plan;
 use crate::token::{Grant, TokenRefusal, Tokens};
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -57,10 +58,30 @@ pub struct Gateway {
 impl Gateway {
     /// In front of this media thread. `candidates` are the advertised addresses of its port, `fingerprint` that
     /// of its certificate, `links` the `Link` headers of every 201.
-    pub fn new(media: MediaHandle, plan: Plan, tokens: Tokens, metrics: RelayMetrics, reached: Reached) -> Self {
-        let Reached { candidates, fingerprint, links } = reached;
+    pub fn new(
+        media: MediaHandle,
+        plan: Plan,
+        tokens: Tokens,
+        metrics: RelayMetrics,
+        reached: Reached,
+    ) -> Self {
+        let Reached {
+            candidates,
+            fingerprint,
+            links,
+        } = reached;
         let (sessions, flood) = (Sessions::default(), Flood::default());
-        Self { media, plan, sessions, tokens, metrics, flood, candidates, fingerprint, links }
+        Self {
+            media,
+            plan,
+            sessions,
+            tokens,
+            metrics,
+            flood,
+            candidates,
+            fingerprint,
+            links,
+        }
     }
 }
 
@@ -83,7 +104,10 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/whep/{site}/return", endpoint(post(open::watch_return)))
         .route("/session/{id}", delete(end).fallback(not_a_session_method))
         .fallback(nowhere)
-        .layer(middleware::from_fn_with_state(gateway.clone(), count_refusals))
+        .layer(middleware::from_fn_with_state(
+            gateway.clone(),
+            count_refusals,
+        ))
         .layer(middleware::from_fn(cors::allow_any_origin))
         .with_state(gateway)
 }
@@ -97,18 +121,31 @@ async fn not_an_endpoint_method() -> Refusal {
 }
 
 async fn not_a_session_method() -> Refusal {
-    Refusal::method("DELETE, OPTIONS", "Candidates are complete in the answer: neither trickle nor ICE restart by PATCH; open a new session instead.")
+    Refusal::method(
+        "DELETE, OPTIONS",
+        "Candidates are complete in the answer: neither trickle nor ICE restart by PATCH; open a new session instead.",
+    )
 }
 
 async fn nowhere() -> Refusal {
-    Refusal::not_found("this relay serves /whip/{site}, /whep/{site}, /whep/{site}/return, /whep/program and /session/{id}")
+    Refusal::not_found(
+        "this relay serves /whip/{site}, /whep/{site}, /whep/{site}/return, /whep/program and /session/{id}",
+    )
 }
 
-async fn count_refusals(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+async fn count_refusals(
+    State(gateway): State<Arc<Gateway>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        gateway.metrics.http_refusals.with_label_values(&[status.as_str()]).inc();
+        gateway
+            .metrics
+            .http_refusals
+            .with_label_values(&[status.as_str()])
+            .inc();
     }
     response
 }
@@ -116,27 +153,38 @@ async fn count_refusals(State(gateway): State<Arc<Gateway>>, request: Request, n
 async fn end(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refusal> {
     let grant = gateway.grant(&headers)?;
-    let session = gateway.sessions.get(&id).ok_or_else(|| Refusal::not_found("no such session; it may have ended"))?;
+    let unknown = || Refusal::not_found("no such session; it may have ended");
+    let Path(id) = id.map_err(|_| unknown())?;
+    let session = gateway.sessions.get(&id).ok_or_else(unknown)?;
     if session.owner != grant {
-        return Err(Refusal::forbidden("only the token that made a session ends it"));
+        return Err(Refusal::forbidden(
+            "only the token that made a session ends it",
+        ));
     }
-    gateway.media.close_leg(session.leg).map_err(|error| Refusal::unavailable("media_busy", error.to_string()))?;
+    gateway
+        .media
+        .close_leg(session.leg)
+        .map_err(|error| Refusal::unavailable("media_busy", error.to_string()))?;
     gateway.sessions.remove(&id);
     Ok(StatusCode::OK)
 }
 
 impl Gateway {
     fn grant(&self, headers: &HeaderMap) -> Result<Grant, Refusal> {
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         self.tokens.check(authorization).map_err(|refusal| {
             let kind = match refusal {
                 TokenRefusal::Missing => "token_missing",
                 TokenRefusal::Expired => "token_expired",
                 TokenRefusal::Unknown => "token_unknown",
-                TokenRefusal::NoKeyYet => return Refusal::unavailable("not_registered", refusal.to_string()),
+                TokenRefusal::NoKeyYet => {
+                    return Refusal::unavailable("not_registered", refusal.to_string());
+                }
             };
             Refusal::unauthorized(kind, refusal.to_string())
         })
@@ -148,7 +196,10 @@ pub fn links(servers: &[IceServer]) -> Vec<HeaderValue> {
     let link = |server: &IceServer| {
         let mut link = format!("<{}>; rel=\"ice-server\"", server.url);
         if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
-            link += &format!("; username=\"{username}\"; credential=\"{}\"; credential-type=\"password\"", credential.reveal());
+            link += &format!(
+                "; username=\"{username}\"; credential=\"{}\"; credential-type=\"password\"",
+                credential.reveal()
+            );
         }
         HeaderValue::from_str(&link).ok()
     };

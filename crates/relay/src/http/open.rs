@@ -3,10 +3,13 @@
 use super::sessions::Session;
 use super::{Gateway, Refusal};
 use crate::media::{IceCredentials, LegSpec, MediaError};
-use crate::sdp::{self, Fault, HALL_SLOTS, Local, Negotiated, OFFER_BYTES_MAX, Offer, SINGLE_SLOTS};
+use crate::sdp::{
+    self, Fault, HALL_SLOTS, Local, Negotiated, OFFER_BYTES_MAX, Offer, SINGLE_SLOTS,
+};
 use crate::token::Grant;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,17 +25,29 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 type Shared = State<Arc<Gateway>>;
 type Opened = Result<Response, Refusal>;
+type Site = Result<Path<String>, PathRejection>;
 
-pub async fn publish(State(gateway): Shared, Path(site): Path<String>, request: Request) -> Opened {
-    gateway.open(LegRole::Publish, Some(&site), request).await
+/// A path that is not UTF-8 names no site, and is refused as any other site that the token is not for.
+fn named(site: Site) -> String {
+    site.map_or_else(|_| String::new(), |Path(site)| site)
 }
 
-pub async fn watch(State(gateway): Shared, Path(site): Path<String>, request: Request) -> Opened {
-    gateway.open(LegRole::Watch, Some(&site), request).await
+pub async fn publish(State(gateway): Shared, site: Site, request: Request) -> Opened {
+    gateway
+        .open(LegRole::Publish, Some(&named(site)), request)
+        .await
 }
 
-pub async fn watch_return(State(gateway): Shared, Path(site): Path<String>, request: Request) -> Opened {
-    gateway.open(LegRole::Return, Some(&site), request).await
+pub async fn watch(State(gateway): Shared, site: Site, request: Request) -> Opened {
+    gateway
+        .open(LegRole::Watch, Some(&named(site)), request)
+        .await
+}
+
+pub async fn watch_return(State(gateway): Shared, site: Site, request: Request) -> Opened {
+    gateway
+        .open(LegRole::Return, Some(&named(site)), request)
+        .await
 }
 
 pub async fn watch_program(State(gateway): Shared, request: Request) -> Opened {
@@ -56,7 +71,12 @@ impl Gateway {
 
     /// Judges the token against the route and the plan: 403 before 404, so that a token tells nothing about
     /// other sites.
-    fn admit(&self, role: LegRole, site: Option<&str>, grant: &Grant) -> Result<Option<SiteCode>, Refusal> {
+    fn admit(
+        &self,
+        role: LegRole,
+        site: Option<&str>,
+        grant: &Grant,
+    ) -> Result<Option<SiteCode>, Refusal> {
         let allowed = match (role, &grant.scope) {
             (LegRole::Publish | LegRole::Watch, MediaScope::Hall { site: own })
             | (LegRole::Return, MediaScope::WatchSite { site: own }) => site == Some(own.as_str()),
@@ -64,11 +84,23 @@ impl Gateway {
             _ => false,
         };
         if !allowed {
-            return Err(Refusal::forbidden(format!("this token is for {}", in_words(&grant.scope))));
+            return Err(Refusal::forbidden(format!(
+                "this token is for {}",
+                in_words(&grant.scope)
+            )));
         }
-        let plan = self.plan.now().ok_or_else(|| Refusal::unavailable("no_plan", "this relay has no plan yet"))?;
-        if grant.conference.as_ref().is_some_and(|conference| *conference != plan.conference) {
-            return Err(Refusal::forbidden("this token is for another conference than the one carried here"));
+        let plan = self
+            .plan
+            .now()
+            .ok_or_else(|| Refusal::unavailable("no_plan", "this relay has no plan yet"))?;
+        if grant
+            .conference
+            .as_ref()
+            .is_some_and(|conference| *conference != plan.conference)
+        {
+            return Err(Refusal::forbidden(
+                "this token is for another conference than the one carried here",
+            ));
         }
         let site = match &grant.scope {
             MediaScope::Hall { site } | MediaScope::WatchSite { site } => site.clone(),
@@ -77,7 +109,9 @@ impl Gateway {
         if plan.sites.contains(&site) {
             Ok(Some(site))
         } else {
-            Err(Refusal::not_found(format!("site {site} does not attach to this relay")))
+            Err(Refusal::not_found(format!(
+                "site {site} does not attach to this relay"
+            )))
         }
     }
 
@@ -89,7 +123,11 @@ impl Gateway {
         offer: &Offer,
         negotiated: Negotiated,
     ) -> Opened {
-        let Negotiated { transport, media, replies } = negotiated;
+        let Negotiated {
+            transport,
+            media,
+            replies,
+        } = negotiated;
         let session = random_id()?;
         let credentials = IceCredentials::random();
         let spec = LegSpec {
@@ -102,13 +140,21 @@ impl Gateway {
             media,
         };
         let opened = self.media.open_leg(spec).await.map_err(refuse_leg)?;
-        let kept = Session { leg: opened.leg, role, owner, since: Instant::now() };
+        let kept = Session {
+            leg: opened.leg,
+            role,
+            owner,
+            since: Instant::now(),
+        };
         for leg in self.sessions.insert(session.clone(), kept) {
             tracing::info!(%leg, by = %opened.leg, ?role, "leg {leg} gives way to leg {}", opened.leg);
             // A leg that cannot be closed now is lost by the consent time-out.
             let _ = self.media.close_leg(leg);
         }
-        self.metrics.sessions_opened.with_label_values(&[role_name(role)]).inc();
+        self.metrics
+            .sessions_opened
+            .with_label_values(&[role_name(role)])
+            .inc();
         let local = Local {
             session_number: u64::from(opened.leg.0) + 1,
             credentials: &credentials,
@@ -121,7 +167,10 @@ impl Gateway {
     fn created(&self, session: &str, answer: String) -> Response {
         let mut response = (
             StatusCode::CREATED,
-            [(header::CONTENT_TYPE, "application/sdp".to_owned()), (header::LOCATION, format!("/session/{session}"))],
+            [
+                (header::CONTENT_TYPE, "application/sdp".to_owned()),
+                (header::LOCATION, format!("/session/{session}")),
+            ],
             answer,
         )
             .into_response();
@@ -129,7 +178,9 @@ impl Gateway {
             response.headers_mut().append(header::LINK, link.clone());
         }
         // An answer holds an ICE password: no cache may keep it.
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 }
@@ -168,22 +219,30 @@ fn refuse_leg(error: MediaError) -> Refusal {
     match error {
         MediaError::TooManyLegs { .. } => Refusal::unavailable("relay_full", error.to_string()),
         MediaError::BadSpec(_) => Refusal::bad_offer(error.to_string()),
-        MediaError::Busy | MediaError::Stopped => Refusal::unavailable("media_busy", error.to_string()),
+        MediaError::Busy | MediaError::Stopped => {
+            Refusal::unavailable("media_busy", error.to_string())
+        }
     }
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let found = headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    let found = headers
+        .get(header::CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap_or("?"));
     let essence = found.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/sdp") {
         Ok(())
     } else {
-        Err(Refusal::media_type(&found.chars().take(100).collect::<String>()))
+        Err(Refusal::media_type(
+            &found.chars().take(100).collect::<String>(),
+        ))
     }
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > OFFER_BYTES_MAX as u64) {
         return Err(Refusal::too_large(OFFER_BYTES_MAX));
     }

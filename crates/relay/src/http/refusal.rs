@@ -19,42 +19,89 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), hint: None, header: None }
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            kind,
+            title,
+            detail: detail.into(),
+            hint: None,
+            header: None,
+        }
     }
 
     /// 400: the body is no offer the relay can answer.
     pub fn bad_offer(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_offer", "The SDP offer is refused", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_offer",
+            "The SDP offer is refused",
+            detail,
+        )
     }
 
     /// 400: the body did not arrive.
     pub fn body_lost(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "body_lost", "The body did not arrive whole", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body_lost",
+            "The body did not arrive whole",
+            detail,
+        )
     }
 
     /// 401, with the scheme expected (RFC 6750 §3).
     pub fn unauthorized(kind: &'static str, detail: impl Into<String>) -> Self {
-        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, kind, "A valid token is needed", detail);
-        refusal.hint = Some("Send Authorization: Bearer with the token of the join answer; join again when it has expired.");
-        refusal.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"diemcau\"")));
+        let mut refusal = Self::new(
+            StatusCode::UNAUTHORIZED,
+            kind,
+            "A valid token is needed",
+            detail,
+        );
+        refusal.hint = Some(
+            "Send Authorization: Bearer with the token of the join answer; join again when it has expired.",
+        );
+        refusal.header = Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"diemcau\""),
+        ));
         refusal
     }
 
     /// 403: the token is good, for something else.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "other_scope", "This token does not allow that", detail)
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "other_scope",
+            "This token does not allow that",
+            detail,
+        )
     }
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "Nothing is here", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Nothing is here",
+            detail,
+        )
     }
 
     /// 405 with the methods that do exist (RFC 9110 §15.5.6).
     pub fn method(allow: &'static str, hint: &'static str) -> Self {
         let detail = format!("allowed here: {allow}");
-        let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this method", detail);
+        let mut refusal = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Not this method",
+            detail,
+        );
         refusal.hint = Some(hint);
         refusal.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
         refusal
@@ -63,22 +110,40 @@ impl Refusal {
     /// 413.
     pub fn too_large(bytes_max: usize) -> Self {
         let detail = format!("an offer has at most {bytes_max} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The offer is too large", detail)
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "The offer is too large",
+            detail,
+        )
     }
 
     /// 415, with what is taken (RFC 9725 §4.2).
     pub fn media_type(found: &str) -> Self {
         let detail = format!("found Content-Type {found:?}, expected application/sdp");
-        let mut refusal =
-            Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", "Not a media type for offers", detail);
-        refusal.header = Some((HeaderName::from_static("accept-post"), HeaderValue::from_static("application/sdp")));
+        let mut refusal = Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type",
+            "Not a media type for offers",
+            detail,
+        );
+        refusal.header = Some((
+            HeaderName::from_static("accept-post"),
+            HeaderValue::from_static("application/sdp"),
+        ));
         refusal
     }
 
     /// 429: one client asks for sessions faster than any person or agent would.
     pub fn flooded() -> Self {
         let detail = "too many sessions asked for with this token in a short time";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "flooded", "Slow down", detail).retry_later()
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "flooded",
+            "Slow down",
+            detail,
+        )
+        .retry_later()
     }
 
     /// 503: full, or not ready yet.
@@ -103,7 +168,12 @@ impl IntoResponse for Refusal {
             fields: Vec::new(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response = (
+            self.status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response();
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }

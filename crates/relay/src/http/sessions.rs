@@ -38,7 +38,11 @@ impl Sessions {
     pub fn insert(&self, id: String, session: Session) -> Vec<LegId> {
         let mut by_id = self.lock();
         let superseded = superseded(&by_id, &session);
-        let legs = superseded.iter().filter_map(|id| by_id.remove(id)).map(|old| old.leg).collect();
+        let legs = superseded
+            .iter()
+            .filter_map(|id| by_id.remove(id))
+            .map(|old| old.leg)
+            .collect();
         by_id.insert(id, session);
         legs
     }
@@ -57,7 +61,8 @@ impl Sessions {
     pub fn forget_lost(&self, report: &RelayReport, now: Instant) {
         let alive: HashSet<&str> = report.legs.iter().map(|leg| leg.session.as_str()).collect();
         self.lock().retain(|id, session| {
-            alive.contains(id.as_str()) || now.saturating_duration_since(session.since) < SETTLED_AFTER
+            alive.contains(id.as_str())
+                || now.saturating_duration_since(session.since) < SETTLED_AFTER
         });
     }
 
@@ -67,17 +72,26 @@ impl Sessions {
 }
 
 fn superseded(by_id: &HashMap<String, Session>, newcomer: &Session) -> Vec<String> {
-    let MediaScope::Hall { .. } = newcomer.owner.scope else { return Vec::new() };
+    let MediaScope::Hall { .. } = newcomer.owner.scope else {
+        return Vec::new();
+    };
     let same = |session: &Session| session.role == newcomer.role && session.owner == newcomer.owner;
-    let mut older: Vec<(&String, Instant)> =
-        by_id.iter().filter(|(_, session)| same(session)).map(|(id, session)| (id, session.since)).collect();
+    let mut older: Vec<(&String, Instant)> = by_id
+        .iter()
+        .filter(|(_, session)| same(session))
+        .map(|(id, session)| (id, session.since))
+        .collect();
     older.sort_by_key(|(_, since)| *since);
     let kept = match newcomer.role {
         LegRole::Publish => 0,
         _ => WATCHES_PER_HALL_MAX - 1,
     };
     let ending = older.len().saturating_sub(kept);
-    older.into_iter().take(ending).map(|(id, _)| id.clone()).collect()
+    older
+        .into_iter()
+        .take(ending)
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -86,27 +100,63 @@ mod tests {
     use protocol::{LegReport, LegState};
 
     fn session(leg: u32, role: LegRole, site: &str) -> Session {
-        let scope = MediaScope::Hall { site: site.parse().expect("a code") };
-        Session { leg: LegId(leg), role, owner: Grant { scope, conference: None }, since: Instant::now() }
+        let scope = MediaScope::Hall {
+            site: site.parse().expect("a code"),
+        };
+        Session {
+            leg: LegId(leg),
+            role,
+            owner: Grant {
+                scope,
+                conference: None,
+            },
+            since: Instant::now(),
+        }
     }
 
     #[test]
     fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
         let sessions = Sessions::default();
-        assert!(sessions.insert("a".into(), session(1, LegRole::Publish, "A")).is_empty());
-        assert!(sessions.insert("b".into(), session(2, LegRole::Publish, "B")).is_empty());
-        assert!(sessions.insert("w".into(), session(3, LegRole::Watch, "A")).is_empty());
-        assert_eq!(sessions.insert("c".into(), session(4, LegRole::Publish, "A")), [LegId(1)]);
-        assert!(sessions.get("a").is_none() && sessions.get("b").is_some() && sessions.get("w").is_some());
+        assert!(
+            sessions
+                .insert("a".into(), session(1, LegRole::Publish, "A"))
+                .is_empty()
+        );
+        assert!(
+            sessions
+                .insert("b".into(), session(2, LegRole::Publish, "B"))
+                .is_empty()
+        );
+        assert!(
+            sessions
+                .insert("w".into(), session(3, LegRole::Watch, "A"))
+                .is_empty()
+        );
+        assert_eq!(
+            sessions.insert("c".into(), session(4, LegRole::Publish, "A")),
+            [LegId(1)]
+        );
+        assert!(
+            sessions.get("a").is_none()
+                && sessions.get("b").is_some()
+                && sessions.get("w").is_some()
+        );
     }
 
     #[test]
     fn a_hall_that_watches_too_often_loses_its_oldest_session() {
         let sessions = Sessions::default();
         for leg in 0..4 {
-            assert!(sessions.insert(format!("{leg}"), session(leg, LegRole::Watch, "A")).is_empty());
+            assert!(
+                sessions
+                    .insert(format!("{leg}"), session(leg, LegRole::Watch, "A"))
+                    .is_empty()
+            );
         }
-        assert_eq!(sessions.insert("new".into(), session(9, LegRole::Watch, "A")), [LegId(0)]);
+        assert_eq!(
+            sessions.insert("new".into(), session(9, LegRole::Watch, "A")),
+            [LegId(0)]
+        );
     }
 
     #[test]
@@ -125,7 +175,10 @@ mod tests {
             fraction_lost: 0.0,
             rtt_ms: None,
         };
-        let report = RelayReport { legs: vec![leg], ..RelayReport::default() };
+        let report = RelayReport {
+            legs: vec![leg],
+            ..RelayReport::default()
+        };
         sessions.forget_lost(&report, Instant::now());
         assert!(sessions.get("lost").is_some());
         sessions.forget_lost(&report, Instant::now() + SETTLED_AFTER);

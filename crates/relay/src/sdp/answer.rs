@@ -61,7 +61,9 @@ impl Offer {
         let mut sdp = String::with_capacity(2048);
         let mut write = || -> fmt::Result {
             self.write_session(&mut sdp, local, replies)?;
-            let accepted = |(index, reply): (usize, &Reply)| matches!(reply, Reply::Accepted(_)).then_some(index);
+            let accepted = |(index, reply): (usize, &Reply)| {
+                matches!(reply, Reply::Accepted(_)).then_some(index)
+            };
             let taken: Vec<usize> = replies.iter().enumerate().filter_map(accepted).collect();
             let tagged = self.tagged(&taken);
             for (index, (section, reply)) in self.sections.iter().zip(replies).enumerate() {
@@ -81,10 +83,17 @@ impl Offer {
     }
 
     fn write_session(&self, sdp: &mut String, local: &Local<'_>, replies: &[Reply]) -> fmt::Result {
-        write!(sdp, "v=0\r\no=- {} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", local.session_number)?;
+        write!(
+            sdp,
+            "v=0\r\no=- {} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
+            local.session_number
+        )?;
         if let Some(bundle) = &self.bundle {
             let kept = |mid: &&String| {
-                let index = self.sections.iter().position(|s| s.mid.as_ref() == Some(*mid));
+                let index = self
+                    .sections
+                    .iter()
+                    .position(|s| s.mid.as_ref() == Some(*mid));
                 matches!(index.and_then(|i| replies.get(i)), Some(Reply::Accepted(_)))
             };
             sdp.push_str("a=group:BUNDLE");
@@ -101,7 +110,11 @@ impl Offer {
 fn write_rejected(sdp: &mut String, section: &Section) -> fmt::Result {
     // A rejected m-line still names a format (RFC 3264 §6).
     let format = section.formats.first().map_or("0", String::as_str);
-    write!(sdp, "m={} 0 {} {format}\r\nc=IN IP4 0.0.0.0\r\n", section.name, section.protocol)?;
+    write!(
+        sdp,
+        "m={} 0 {} {format}\r\nc=IN IP4 0.0.0.0\r\n",
+        section.name, section.protocol
+    )?;
     write_mid(sdp, section)?;
     sdp.push_str("a=inactive\r\n");
     Ok(())
@@ -114,9 +127,21 @@ fn write_mid(sdp: &mut String, section: &Section) -> fmt::Result {
     }
 }
 
-fn write_transport(sdp: &mut String, section: &Section, media: &Media, local: &Local<'_>, tagged: bool) -> fmt::Result {
+fn write_transport(
+    sdp: &mut String,
+    section: &Section,
+    media: &Media,
+    local: &Local<'_>,
+    tagged: bool,
+) -> fmt::Result {
     let default = local.candidates.first();
-    write!(sdp, "m={} {} {}", section.name, default.map_or(9, SocketAddr::port), section.protocol)?;
+    write!(
+        sdp,
+        "m={} {} {}",
+        section.name,
+        default.map_or(9, SocketAddr::port),
+        section.protocol
+    )?;
     for codec in &media.codecs {
         write!(sdp, " {}", codec.payload_type)?;
     }
@@ -127,11 +152,26 @@ fn write_transport(sdp: &mut String, section: &Section, media: &Media, local: &L
     };
     write!(sdp, "\r\nc=IN {family} {address}\r\n")?;
     write_mid(sdp, section)?;
-    write!(sdp, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", local.credentials.ufrag, local.credentials.pwd)?;
-    write!(sdp, "a=fingerprint:sha-256 {}\r\na=setup:passive\r\n", local.fingerprint)?;
-    write!(sdp, "a={}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", media.direction)?;
+    write!(
+        sdp,
+        "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n",
+        local.credentials.ufrag, local.credentials.pwd
+    )?;
+    write!(
+        sdp,
+        "a=fingerprint:sha-256 {}\r\na=setup:passive\r\n",
+        local.fingerprint
+    )?;
+    write!(sdp, "a={}\r\na=rtcp-mux\r\n", media.direction)?;
+    if section.rtcp_rsize {
+        sdp.push_str("a=rtcp-rsize\r\n");
+    }
     // Candidates belong to the bundle's tagged m-line only (RFC 9143 §7.4).
-    if tagged { write_candidates(sdp, local.candidates) } else { Ok(()) }
+    if tagged {
+        write_candidates(sdp, local.candidates)
+    } else {
+        Ok(())
+    }
 }
 
 fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result {
@@ -140,7 +180,12 @@ fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result 
         let preference = 65_535_u32.saturating_sub(u32::try_from(index).unwrap_or(u32::MAX));
         let priority = (126 << 24) | (preference << 8) | 255;
         let number = index + 1;
-        write!(sdp, "a=candidate:{number} 1 udp {priority} {} {} typ host\r\n", address.ip(), address.port())?;
+        write!(
+            sdp,
+            "a=candidate:{number} 1 udp {priority} {} {} typ host\r\n",
+            address.ip(),
+            address.port()
+        )?;
     }
     sdp.push_str("a=end-of-candidates\r\n");
     Ok(())
@@ -148,7 +193,10 @@ fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result 
 
 fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Result {
     if let Some(id) = media.audio_level_extension {
-        write!(sdp, "a=extmap:{id} urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n")?;
+        write!(
+            sdp,
+            "a=extmap:{id} urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
+        )?;
     }
     if let Some(id) = media.mid_extension {
         write!(sdp, "a=extmap:{id} urn:ietf:params:rtp-hdrext:sdes:mid\r\n")?;
@@ -156,7 +204,9 @@ fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Resu
     for codec in &media.codecs {
         write_codec(sdp, codec)?;
     }
-    let Some(sent) = &media.sent else { return Ok(()) };
+    let Some(sent) = &media.sent else {
+        return Ok(());
+    };
     let track = match sent.kind {
         MediaKind::Audio => "audio",
         MediaKind::Video => "video",
@@ -164,7 +214,11 @@ fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Resu
     let stream = sent.stream;
     write!(sdp, "a=msid:{stream} {stream}-{track}\r\n")?;
     if let Some(ssrc) = opened.slot_ssrcs.get(sent.slot) {
-        write!(sdp, "a=ssrc:{ssrc} cname:{}\r\na=ssrc:{ssrc} msid:{stream} {stream}-{track}\r\n", opened.cname)?;
+        write!(
+            sdp,
+            "a=ssrc:{ssrc} cname:{}\r\na=ssrc:{ssrc} msid:{stream} {stream}-{track}\r\n",
+            opened.cname
+        )?;
     }
     Ok(())
 }
@@ -172,18 +226,28 @@ fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Resu
 fn write_codec(sdp: &mut String, codec: &OfferedCodec) -> fmt::Result {
     let pt = codec.payload_type;
     match codec.codec {
-        Codec::Opus => write!(sdp, "a=rtpmap:{pt} opus/48000/2\r\na=fmtp:{pt} minptime=10;useinbandfec=1\r\n")?,
+        Codec::Opus => write!(
+            sdp,
+            "a=rtpmap:{pt} opus/48000/2\r\na=fmtp:{pt} minptime=10;useinbandfec=1\r\n"
+        )?,
         Codec::Vp8 => write!(sdp, "a=rtpmap:{pt} VP8/90000\r\n")?,
         Codec::H264 => {
             let profile = codec.profile_level_id.as_deref().unwrap_or("42e01f");
             write!(sdp, "a=rtpmap:{pt} H264/90000\r\na=fmtp:{pt} ")?;
-            write!(sdp, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}\r\n")?;
+            write!(
+                sdp,
+                "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}\r\n"
+            )?;
         }
     }
     if codec.codec.kind() == MediaKind::Audio {
         return Ok(());
     }
-    let kept = [("nack", codec.feedback.nack), ("nack pli", codec.feedback.pli), ("ccm fir", codec.feedback.fir)];
+    let kept = [
+        ("nack", codec.feedback.nack),
+        ("nack pli", codec.feedback.pli),
+        ("ccm fir", codec.feedback.fir),
+    ];
     for (what, _) in kept.into_iter().filter(|(_, offered)| *offered) {
         write!(sdp, "a=rtcp-fb:{pt} {what}\r\n")?;
     }

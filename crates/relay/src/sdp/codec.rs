@@ -48,10 +48,16 @@ pub(super) fn offered(media: &MediaDescription) -> Vec<OfferedCodec> {
     let parameters = by_payload_type(media, "fmtp");
     let mut best: Vec<OfferedCodec> = Vec::new();
     for format in &media.media_name.formats {
-        let Some(payload_type) = dynamic(format) else { continue };
-        let Some(name) = names.get(&payload_type) else { continue };
+        let Some(payload_type) = dynamic(format) else {
+            continue;
+        };
+        let Some(name) = names.get(&payload_type) else {
+            continue;
+        };
         let fmtp = parameters.get(&payload_type).copied().unwrap_or_default();
-        let Some(mut offered) = known(payload_type, name, fmtp) else { continue };
+        let Some(mut offered) = known(payload_type, name, fmtp) else {
+            continue;
+        };
         match best.iter_mut().find(|other| other.codec == offered.codec) {
             Some(other) if other.rank <= offered.rank => continue,
             Some(other) => std::mem::swap(other, &mut offered),
@@ -65,14 +71,20 @@ pub(super) fn offered(media: &MediaDescription) -> Vec<OfferedCodec> {
 }
 
 fn dynamic(format: &str) -> Option<u8> {
-    format.parse().ok().filter(|pt| matches!(pt, 35..=63 | 96..=127))
+    format
+        .parse()
+        .ok()
+        .filter(|pt| matches!(pt, 35..=63 | 96..=127))
 }
 
 /// The first `a=<key>:<payload type> <rest>` of every payload type.
 fn by_payload_type<'a>(media: &'a MediaDescription, key: &str) -> HashMap<u8, &'a str> {
     let mut found = HashMap::new();
     for attribute in media.attributes.iter().filter(|a| a.key == key) {
-        let Some((number, rest)) = attribute.value.as_deref().and_then(|v| v.split_once(' ')) else { continue };
+        let Some((number, rest)) = attribute.value.as_deref().and_then(|v| v.split_once(' '))
+        else {
+            continue;
+        };
         if let Some(payload_type) = dynamic(number) {
             found.entry(payload_type).or_insert_with(|| rest.trim());
         }
@@ -108,7 +120,9 @@ fn h264(plain: OfferedCodec, fmtp: &str) -> Option<OfferedCodec> {
         return None;
     }
     // Absent means baseline, level 1 (RFC 6184 §8.1).
-    let profile = parameter("profile-level-id").unwrap_or("42000a").to_ascii_lowercase();
+    let profile = parameter("profile-level-id")
+        .unwrap_or("42000a")
+        .to_ascii_lowercase();
     if profile.len() != 6 || !profile.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
@@ -118,13 +132,20 @@ fn h264(plain: OfferedCodec, fmtp: &str) -> Option<OfferedCodec> {
         ("42", false) => 1,
         _ => 2,
     };
-    Some(OfferedCodec { profile_level_id: Some(profile), rank, ..plain })
+    Some(OfferedCodec {
+        profile_level_id: Some(profile),
+        rank,
+        ..plain
+    })
 }
 
 fn feedback(media: &MediaDescription, payload_type: u8) -> Feedback {
     let mut feedback = Feedback::default();
     for attribute in media.attributes.iter().filter(|a| a.key == "rtcp-fb") {
-        let Some((number, what)) = attribute.value.as_deref().and_then(|v| v.split_once(' ')) else { continue };
+        let Some((number, what)) = attribute.value.as_deref().and_then(|v| v.split_once(' '))
+        else {
+            continue;
+        };
         if number == "*" || dynamic(number) == Some(payload_type) {
             feedback.add(what);
         }

@@ -39,7 +39,11 @@ impl Offer {
         let session = SessionDescription::unmarshal(&mut reader)
             .map_err(|error| syntax_fault(text, reader.position(), &error.to_string()))?;
         if session.has_attribute("ice-lite") {
-            return Err(Fault::new("session level", "a=ice-lite", "a full ICE agent: the relay is the lite one (RFC 8445 §2.5)"));
+            return Err(Fault::new(
+                "session level",
+                "a=ice-lite",
+                "a full ICE agent: the relay is the lite one (RFC 8445 §2.5)",
+            ));
         }
         let sections = session
             .media_descriptions
@@ -48,10 +52,18 @@ impl Offer {
             .map(|(index, media)| Section::read(index, &session, media))
             .collect::<Result<Vec<_>, _>>()?;
         if sections.is_empty() {
-            return Err(Fault::new("offer", "no m-line", "at least one m=audio or m=video"));
+            return Err(Fault::new(
+                "offer",
+                "no m-line",
+                "at least one m=audio or m=video",
+            ));
         }
         let bundle = bundle(&session);
-        let offer = Self { sections, bundle, session };
+        let offer = Self {
+            sections,
+            bundle,
+            session,
+        };
         offer.check_mids()?;
         Ok(offer)
     }
@@ -59,8 +71,17 @@ impl Offer {
     fn check_mids(&self) -> Result<(), Fault> {
         for (index, section) in self.sections.iter().enumerate() {
             let Some(mid) = &section.mid else { continue };
-            if self.sections.iter().take(index).any(|other| other.mid.as_ref() == Some(mid)) {
-                return Err(Fault::new(&section.place, format!("a=mid:{mid} a second time"), "a mid of its own"));
+            if self
+                .sections
+                .iter()
+                .take(index)
+                .any(|other| other.mid.as_ref() == Some(mid))
+            {
+                return Err(Fault::new(
+                    &section.place,
+                    format!("a=mid:{mid} a second time"),
+                    "a mid of its own",
+                ));
             }
         }
         Ok(())
@@ -84,14 +105,26 @@ impl Offer {
         };
         let mut bundled = Vec::new();
         for index in candidates {
-            let Some(section) = self.sections.get(index) else { continue };
+            let Some(section) = self.sections.get(index) else {
+                continue;
+            };
             match &section.mid {
-                None => return Err(Fault::new(&section.place, "no a=mid", "one, named in a=group:BUNDLE")),
+                None => {
+                    return Err(Fault::new(
+                        &section.place,
+                        "no a=mid",
+                        "one, named in a=group:BUNDLE",
+                    ));
+                }
                 Some(mid) if bundle.contains(mid) => bundled.push(index),
                 Some(_) => {}
             }
         }
-        if bundled.is_empty() { Err(self.nothing_usable()) } else { Ok(bundled) }
+        if bundled.is_empty() {
+            Err(self.nothing_usable())
+        } else {
+            Ok(bundled)
+        }
     }
 
     fn nothing_usable(&self) -> Fault {
@@ -107,18 +140,34 @@ impl Offer {
     /// (RFC 9143 §7.3).
     pub(super) fn transport(&self, taken: &[usize]) -> Result<Transport, Fault> {
         for index in taken {
-            let Some(section) = self.sections.get(*index) else { continue };
+            let Some(section) = self.sections.get(*index) else {
+                continue;
+            };
             if !section.rtcp_mux {
-                return Err(Fault::new(&section.place, "no a=rtcp-mux", "one: RTP and RTCP share the port (RFC 8858)"));
+                return Err(Fault::new(
+                    &section.place,
+                    "no a=rtcp-mux",
+                    "one: RTP and RTCP share the port (RFC 8858)",
+                ));
             }
         }
         let first = self.tagged(taken).unwrap_or_default();
-        let (Some(section), Some(media)) = (self.sections.get(first), self.session.media_descriptions.get(first)) else {
+        let (Some(section), Some(media)) = (
+            self.sections.get(first),
+            self.session.media_descriptions.get(first),
+        ) else {
             return Err(self.nothing_usable());
         };
-        let lines = Lines { place: &section.place, session: &self.session, media };
+        let lines = Lines {
+            place: &section.place,
+            session: &self.session,
+            media,
+        };
         lines.check_setup()?;
-        Ok(Transport { credentials: lines.credentials()?, fingerprints: lines.fingerprints()? })
+        Ok(Transport {
+            credentials: lines.credentials()?,
+            fingerprints: lines.fingerprints()?,
+        })
     }
 
     /// The first taken m-line in the order of the BUNDLE group: it carries the transport for all.
@@ -127,42 +176,77 @@ impl Offer {
             let mid = self.sections.get(*index)?.mid.as_ref()?;
             self.bundle.as_ref()?.iter().position(|other| other == mid)
         };
-        taken.iter().copied().min_by_key(|index| position(index).unwrap_or(*index))
+        taken
+            .iter()
+            .copied()
+            .min_by_key(|index| position(index).unwrap_or(*index))
     }
 }
 
 fn text(body: &[u8]) -> Result<&str, Fault> {
     if body.len() > OFFER_BYTES_MAX {
-        return Err(Fault::new("offer", format!("{} bytes", body.len()), format!("at most {OFFER_BYTES_MAX}")));
+        return Err(Fault::new(
+            "offer",
+            format!("{} bytes", body.len()),
+            format!("at most {OFFER_BYTES_MAX}"),
+        ));
     }
     let text = std::str::from_utf8(body).map_err(|error| {
         let place = format!("byte {}", error.valid_up_to());
-        Fault::new(place, "bytes that are not UTF-8", "SDP text in UTF-8 (RFC 8866 §5)")
+        Fault::new(
+            place,
+            "bytes that are not UTF-8",
+            "SDP text in UTF-8 (RFC 8866 §5)",
+        )
     })?;
     // Counted before parsing, so that ten thousand of them cost one pass over the text.
     let m_lines = text.lines().filter(|line| line.starts_with("m=")).count();
     if m_lines > M_LINES_MAX {
-        return Err(Fault::new("offer", format!("{m_lines} m-lines"), format!("at most {M_LINES_MAX}")));
+        return Err(Fault::new(
+            "offer",
+            format!("{m_lines} m-lines"),
+            format!("at most {M_LINES_MAX}"),
+        ));
     }
     Ok(text)
 }
 
 fn syntax_fault(text: &str, position: u64, reason: &str) -> Fault {
-    let read = usize::try_from(position).unwrap_or(usize::MAX).min(text.len());
+    let read = usize::try_from(position)
+        .unwrap_or(usize::MAX)
+        .min(text.len());
     let before = text.as_bytes().get(..read).unwrap_or_default();
     // The parser stands behind the line it dislikes, unless it stopped within one.
     let complete = before.iter().filter(|b| **b == b'\n').count();
-    let number = if before.last() == Some(&b'\n') { complete } else { complete + 1 }.max(1);
+    let number = if before.last() == Some(&b'\n') {
+        complete
+    } else {
+        complete + 1
+    }
+    .max(1);
     let line = text.lines().nth(number - 1).unwrap_or_default();
-    let found = if line.is_empty() { "the end of the text".to_owned() } else { quoted(line) };
-    Fault::new(format!("line {number}"), found, format!("SDP as in RFC 8866 ({})", quoted(reason)))
+    let found = if line.is_empty() {
+        "the end of the text".to_owned()
+    } else {
+        quoted(line)
+    };
+    Fault::new(
+        format!("line {number}"),
+        found,
+        format!("SDP as in RFC 8866 ({})", quoted(reason)),
+    )
 }
 
 fn bundle(session: &SessionDescription) -> Option<Vec<String>> {
     let groups = session.attributes.iter().filter(|a| a.key == "group");
     groups.filter_map(|a| a.value.as_deref()).find_map(|value| {
         let mids = value.strip_prefix("BUNDLE")?;
-        Some(mids.split_ascii_whitespace().take(M_LINES_MAX).map(str::to_owned).collect())
+        Some(
+            mids.split_ascii_whitespace()
+                .take(M_LINES_MAX)
+                .map(str::to_owned)
+                .collect(),
+        )
     })
 }
 
@@ -176,10 +260,18 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn all(&self, key: &'a str) -> Vec<&'a str> {
         let of = |attributes: &'a [rtc_sdp::description::common::Attribute]| {
-            attributes.iter().filter(|a| a.key == key).filter_map(|a| a.value.as_deref()).collect::<Vec<_>>()
+            attributes
+                .iter()
+                .filter(|a| a.key == key)
+                .filter_map(|a| a.value.as_deref())
+                .collect::<Vec<_>>()
         };
         let own = of(&self.media.attributes);
-        if own.is_empty() { of(&self.session.attributes) } else { own }
+        if own.is_empty() {
+            of(&self.session.attributes)
+        } else {
+            own
+        }
     }
 
     fn one(&self, key: &'a str, expected: &str) -> Result<&'a str, Fault> {
@@ -188,15 +280,23 @@ impl<'a> Lines<'a> {
     }
 
     fn check_setup(&self) -> Result<(), Fault> {
-        let expected = "a=setup:actpass or a=setup:active: the relay is the DTLS server (RFC 8842 §5)";
+        let expected =
+            "a=setup:actpass or a=setup:active: the relay is the DTLS server (RFC 8842 §5)";
         match self.one("setup", expected)?.trim() {
             "actpass" | "active" => Ok(()),
-            other => Err(Fault::new(self.place, format!("a=setup:{}", quoted(other)), expected)),
+            other => Err(Fault::new(
+                self.place,
+                format!("a=setup:{}", quoted(other)),
+                expected,
+            )),
         }
     }
 
     fn credentials(&self) -> Result<IceCredentials, Fault> {
-        Ok(IceCredentials { ufrag: self.ice("ice-ufrag", 4)?, pwd: self.ice("ice-pwd", 22)? })
+        Ok(IceCredentials {
+            ufrag: self.ice("ice-ufrag", 4)?,
+            pwd: self.ice("ice-pwd", 22)?,
+        })
     }
 
     /// RFC 8839 §5.4: `least` to 256 ice-chars.
@@ -208,7 +308,11 @@ impl<'a> Lines<'a> {
             return Ok(value.to_owned());
         }
         // A password is a secret even when it is a bad one: its length says enough.
-        Err(Fault::new(self.place, format!("a={key} of {} characters", value.chars().count()), expected))
+        Err(Fault::new(
+            self.place,
+            format!("a={key} of {} characters", value.chars().count()),
+            expected,
+        ))
     }
 
     fn fingerprints(&self) -> Result<Vec<Fingerprint>, Fault> {
@@ -217,12 +321,17 @@ impl<'a> Lines<'a> {
         let lines = self.all("fingerprint");
         let sha256 = lines.iter().filter_map(|line| {
             let (hash, value) = line.trim().split_once(' ')?;
-            hash.eq_ignore_ascii_case("sha-256").then(|| Fingerprint::parse(value))?
+            hash.eq_ignore_ascii_case("sha-256")
+                .then(|| Fingerprint::parse(value))?
         });
         let found: Vec<Fingerprint> = sha256.take(4).collect();
         if found.is_empty() {
             let first = lines.first().copied().unwrap_or_default();
-            return Err(Fault::new(self.place, format!("a=fingerprint:{}", quoted(first)), expected));
+            return Err(Fault::new(
+                self.place,
+                format!("a=fingerprint:{}", quoted(first)),
+                expected,
+            ));
         }
         Ok(found)
     }

@@ -13,9 +13,16 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
     let mut replies = vec![Reply::Rejected; offer.sections.len()];
     let takeable = offer.takeable()?;
     for index in takeable {
-        let (Some(section), Some(reply)) = (offer.sections.get(index), replies.get_mut(index)) else { continue };
-        let (Some(kind), Some(codec)) = (section.kind, choice(section)) else { continue };
-        let again = tracks.iter().any(|track: &PublishedTrack| track.codec.kind() == kind);
+        let (Some(section), Some(reply)) = (offer.sections.get(index), replies.get_mut(index))
+        else {
+            continue;
+        };
+        let (Some(kind), Some(codec)) = (section.kind, choice(section)) else {
+            continue;
+        };
+        let again = tracks
+            .iter()
+            .any(|track: &PublishedTrack| track.codec.kind() == kind);
         if again || !section.sends {
             continue;
         }
@@ -30,9 +37,17 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
         });
     }
     if tracks.is_empty() {
-        return Err(Fault::new("offer", "no m-line on which the client sends", "a=sendonly on m=audio or m=video to publish"));
+        return Err(Fault::new(
+            "offer",
+            "no m-line on which the client sends",
+            "a=sendonly on m=audio or m=video to publish",
+        ));
     }
-    Ok(Negotiated { transport: offer.transport(&taken)?, media: LegMedia::Publish(tracks), replies })
+    Ok(Negotiated {
+        transport: offer.transport(&taken)?,
+        media: LegMedia::Publish(tracks),
+        replies,
+    })
 }
 
 /// H264 before VP8, whatever the offer's order: most phones encode it in hardware.
@@ -41,7 +56,12 @@ fn choice(section: &Section) -> Option<&OfferedCodec> {
         MediaKind::Audio => &[Codec::Opus],
         MediaKind::Video => &[Codec::H264, Codec::Vp8],
     };
-    order.iter().find_map(|codec| section.codecs.iter().find(|offered| offered.codec == *codec))
+    order.iter().find_map(|codec| {
+        section
+            .codecs
+            .iter()
+            .find(|offered| offered.codec == *codec)
+    })
 }
 
 fn track(section: &Section, codec: &OfferedCodec) -> PublishedTrack {
@@ -57,5 +77,7 @@ fn track(section: &Section, codec: &OfferedCodec) -> PublishedTrack {
 
 /// RFC 6464 speaks of audio only.
 pub(super) fn audio_level(section: &Section) -> Option<u8> {
-    section.audio_level_extension.filter(|_| section.kind == Some(MediaKind::Audio))
+    section
+        .audio_level_extension
+        .filter(|_| section.kind == Some(MediaKind::Audio))
 }

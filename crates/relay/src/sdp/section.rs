@@ -45,10 +45,16 @@ pub struct Section {
     pub ssrcs: Vec<u32>,
     /// `a=rtcp-mux`.
     pub rtcp_mux: bool,
+    /// `a=rtcp-rsize` (RFC 5506 §5).
+    pub rtcp_rsize: bool,
 }
 
 impl Section {
-    pub(super) fn read(index: usize, session: &SessionDescription, media: &MediaDescription) -> Result<Self, Fault> {
+    pub(super) fn read(
+        index: usize,
+        session: &SessionDescription,
+        media: &MediaDescription,
+    ) -> Result<Self, Fault> {
         let name = &media.media_name;
         let place = format!("m-line {} ({})", index + 1, name.media);
         let (sends, receives) = direction(session, media);
@@ -66,13 +72,19 @@ impl Section {
             audio_level_extension: extension(media, AUDIO_LEVEL),
             ssrcs: ssrcs(media),
             rtcp_mux: media.has_attribute("rtcp-mux"),
+            rtcp_rsize: media.has_attribute("rtcp-rsize"),
             place,
         })
     }
 
     /// A relay can carry something of it.
     pub fn usable(&self) -> bool {
-        self.enabled && self.kind.is_some() && self.codecs.iter().any(|c| Some(c.codec.kind()) == self.kind)
+        self.enabled
+            && self.kind.is_some()
+            && self
+                .codecs
+                .iter()
+                .any(|c| Some(c.codec.kind()) == self.kind)
     }
 }
 
@@ -88,7 +100,9 @@ fn kind(media: &str, protocols: &[String]) -> Option<MediaKind> {
 }
 
 fn mid(place: &str, media: &MediaDescription) -> Result<Option<String>, Fault> {
-    let Some(mid) = media.attribute("mid") else { return Ok(None) };
+    let Some(mid) = media.attribute("mid") else {
+        return Ok(None);
+    };
     let mid = mid.unwrap_or_default();
     // RFC 5888 §4: a token. It goes into the answer, so nothing else may pass.
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&b);
@@ -112,24 +126,37 @@ fn direction(session: &SessionDescription, media: &MediaDescription) -> (bool, b
         "inactive" => Some((false, false)),
         _ => None,
     };
-    let first = |attributes: &[rtc_sdp::description::common::Attribute]| attributes.iter().find_map(|a| of(&a.key));
-    first(&media.attributes).or_else(|| first(&session.attributes)).unwrap_or((true, true))
+    let first = |attributes: &[rtc_sdp::description::common::Attribute]| {
+        attributes.iter().find_map(|a| of(&a.key))
+    };
+    first(&media.attributes)
+        .or_else(|| first(&session.attributes))
+        .unwrap_or((true, true))
 }
 
 /// `a=extmap:<id>[/<direction>] <uri> …` (RFC 8285 §5); ids 1 to 14 fit the one-byte form.
 fn extension(media: &MediaDescription, uri: &str) -> Option<u8> {
-    media.attributes.iter().filter(|a| a.key == "extmap").find_map(|a| {
-        let mut words = a.value.as_deref()?.split_ascii_whitespace();
-        let id = words.next()?.split('/').next()?.parse().ok()?;
-        (words.next()? == uri && (1..=14).contains(&id)).then_some(id)
-    })
+    media
+        .attributes
+        .iter()
+        .filter(|a| a.key == "extmap")
+        .find_map(|a| {
+            let mut words = a.value.as_deref()?.split_ascii_whitespace();
+            let id = words.next()?.split('/').next()?.parse().ok()?;
+            (words.next()? == uri && (1..=14).contains(&id)).then_some(id)
+        })
 }
 
 fn ssrcs(media: &MediaDescription) -> Vec<u32> {
     let mut ssrcs = Vec::new();
     for attribute in media.attributes.iter().filter(|a| a.key == "ssrc") {
-        let word = attribute.value.as_deref().and_then(|v| v.split_ascii_whitespace().next());
-        let Some(Ok(ssrc)) = word.map(str::parse) else { continue };
+        let word = attribute
+            .value
+            .as_deref()
+            .and_then(|v| v.split_ascii_whitespace().next());
+        let Some(Ok(ssrc)) = word.map(str::parse) else {
+            continue;
+        };
         if !ssrcs.contains(&ssrc) && ssrcs.len() < SSRCS_MAX {
             ssrcs.push(ssrc);
         }

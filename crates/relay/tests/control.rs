@@ -1,0 +1,204 @@
+//! Registration, the control link and signed tokens, against a small orchestrator of the test's own.
+
+mod orchestrator;
+mod support;
+
+use orchestrator::{Orchestrator, claims, plan};
+use protocol::{FromRelay, MediaScope};
+use support::{Bench, DEADLINE, WHIP_OFFER, head};
+use tokio::time::timeout;
+
+fn toml(folder: &tempfile::TempDir, orchestrator: &Orchestrator) -> String {
+    format!(
+        "{}[orchestrator]\nurl = \"{}\"\njoin_key = \"join-key-0123456789\"\n",
+        head(folder.path()),
+        orchestrator.url()
+    )
+}
+
+fn hall(site: &str) -> MediaScope {
+    MediaScope::Hall {
+        site: site.parse().expect("a code"),
+    }
+}
+
+/// Waits until a report shows this epoch.
+async fn reported(orchestrator: &mut Orchestrator, epoch: u64) {
+    let seen = async {
+        loop {
+            if let FromRelay::Report(report) = orchestrator.heard().await
+                && report.epoch == epoch
+            {
+                return;
+            }
+        }
+    };
+    timeout(DEADLINE, seen)
+        .await
+        .unwrap_or_else(|_| panic!("epoch {epoch} is reported"));
+}
+
+#[tokio::test]
+async fn a_relay_registers_once_follows_plans_and_goes_on_without_its_orchestrator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let token = orchestrator.token(&claims(hall("A")));
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    reported(&mut orchestrator, 0).await;
+    assert_eq!(bench.ready().await, 503);
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        503
+    );
+    orchestrator.tell(plan(5, &["A"]));
+    reported(&mut orchestrator, 5).await;
+    assert_eq!(bench.ready().await, 200);
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        201
+    );
+    // A lower epoch is refused: what follows it is still taken.
+    orchestrator.tell(plan(4, &["B"]));
+    orchestrator.tell(plan(6, &["A"]));
+    reported(&mut orchestrator, 6).await;
+    let metrics = bench.metrics().await;
+    assert!(
+        metrics.contains("diemcau_relay_plans_refused_total 1"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("diemcau_relay_control_link_up 1"),
+        "{metrics}"
+    );
+    bench.end().await;
+    assert_eq!(orchestrator.registrations(), 1);
+
+    // The orchestrator is gone, the relay starts again: plan, key and lease come from its disk.
+    let text = toml(&folder, &orchestrator);
+    orchestrator.end().await;
+    let bench = Bench::start(&text).await;
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        201
+    );
+    assert_eq!(bench.ready().await, 200);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn an_orchestrator_with_another_key_is_not_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = Orchestrator::start().await;
+    let bench = Bench::start(&toml(&folder, &first)).await;
+    first.tell(plan(5, &["A"]));
+    reported(&mut first, 5).await;
+    bench.end().await;
+    first.end().await;
+
+    let mut stranger = Orchestrator::start().await;
+    let bench = Bench::start(&toml(&folder, &stranger)).await;
+    stranger.tell(plan(9, &["B"]));
+    // Two attempts are seen; neither gets as far as a proof or a report.
+    for _ in 0..2 {
+        let hello = timeout(DEADLINE, stranger.heard())
+            .await
+            .expect("the relay tries");
+        assert!(matches!(hello, FromRelay::Hello { .. }), "{hello:?}");
+    }
+    assert_eq!(stranger.registrations(), 0);
+    let token = stranger.token(&claims(hall("A")));
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        401
+    );
+    assert_eq!(bench.ready().await, 200);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_link_that_breaks_comes_back_and_media_never_notices() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let token = orchestrator.token(&claims(hall("A")));
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    orchestrator.tell(plan(1, &["A"]));
+    reported(&mut orchestrator, 1).await;
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        201
+    );
+    orchestrator.hang_up();
+    let again = async { while !matches!(orchestrator.heard().await, FromRelay::Hello { .. }) {} };
+    timeout(DEADLINE, again)
+        .await
+        .expect("the relay comes back");
+    reported(&mut orchestrator, 1).await;
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        201
+    );
+    assert_eq!(orchestrator.registrations(), 1);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn only_a_fresh_token_of_this_orchestrator_for_this_site_and_conference_is_good() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let stranger = Orchestrator::start().await;
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    orchestrator.tell(plan(1, &["A"]));
+    reported(&mut orchestrator, 1).await;
+    let good = claims(hall("A"));
+    let mut expired = good.clone();
+    expired.exp = 1_000_000_000;
+    let mut elsewhere = good.clone();
+    elsewhere.conference = "another".parse().expect("an id");
+    let mut audience = good.clone();
+    audience.aud = "someone".to_owned();
+    let mut spoiled = orchestrator.token(&good);
+    spoiled.replace_range(40..41, if &spoiled[40..41] == "A" { "B" } else { "A" });
+    for (token, status, kind) in [
+        (orchestrator.token(&expired), 401, "token_expired"),
+        (stranger.token(&good), 401, "token_unknown"),
+        (orchestrator.token(&audience), 401, "token_unknown"),
+        (orchestrator.unsigned(&good), 401, "token_unknown"),
+        (spoiled, 401, "token_unknown"),
+        ("x".repeat(5000), 401, "token_unknown"),
+        (orchestrator.token(&claims(hall("B"))), 403, "other_scope"),
+        (
+            orchestrator.token(&claims(MediaScope::WatchProgram)),
+            403,
+            "other_scope",
+        ),
+        (orchestrator.token(&elsewhere), 403, "other_scope"),
+    ] {
+        let answer = bench.post("/whip/A", &token, WHIP_OFFER).await;
+        assert_eq!(answer.status(), status, "{kind}");
+        let problem: protocol::Problem = answer.json().await.expect("a problem");
+        assert_eq!(problem.kind, kind);
+    }
+    assert_eq!(
+        bench
+            .post("/whip/A", &orchestrator.token(&good), WHIP_OFFER)
+            .await
+            .status(),
+        201
+    );
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_registration_leaves_a_relay_that_serves_nobody_and_keeps_trying() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::refusing(2).await;
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    let token = orchestrator.token(&claims(hall("A")));
+    assert_eq!(
+        bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
+        503
+    );
+    reported(&mut orchestrator, 0).await;
+    assert_eq!(orchestrator.registrations(), 3);
+    bench.end().await;
+}
