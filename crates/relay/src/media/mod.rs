@@ -16,6 +16,9 @@ mod srtp;
 mod stun;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 pub use certificate::{CertificateError, MediaCertificate};
 pub use config::MediaConfig;
 pub use handle::MediaHandle;

@@ -129,6 +129,15 @@ pub(super) fn request(
     out.finish(pwd)
 }
 
+/// A check of a peer that takes itself for the controlled side.
+#[cfg(test)]
+pub(super) fn controlled_request(transaction: Transaction, username: &str, pwd: &str) -> Vec<u8> {
+    let mut out = Builder::new(BINDING_REQUEST, transaction);
+    out.attribute(USERNAME, username.as_bytes());
+    out.attribute(ICE_CONTROLLED, &7u64.to_be_bytes());
+    out.finish(pwd)
+}
+
 /// The answer to an authentic check.
 pub(super) fn success(transaction: Transaction, mapped: SocketAddr, pwd: &str) -> Vec<u8> {
     let mut out = Builder::new(BINDING_SUCCESS, transaction);

@@ -1,0 +1,138 @@
+//! The life of a leg: how it opens, moves, is lost.
+
+use super::guest::{Guest, vp8};
+use super::world::{VIDEO_SSRC, World, plan, slots, tracks};
+use crate::media::{Fingerprint, LegMedia, MediaError};
+use protocol::{LegRole, LegState};
+use std::time::Duration;
+
+#[test]
+fn a_leg_is_reported_from_opening_to_loss() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let before = world.relays[relay].core.version();
+    let hall = world.watcher(relay, LegRole::Watch, Some("A"));
+    let report = world.report(relay);
+    assert_eq!(
+        (report.legs[0].session.as_str(), report.legs[0].state),
+        ("s0", LegState::Connected)
+    );
+    assert!(world.relays[relay].core.version() > before);
+    world.pass(Duration::from_secs(20));
+    let check = world.guests[hall].check();
+    world.send(hall, &check);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.report(relay).legs.len(), 1, "a check renews consent");
+    world.pass(Duration::from_secs(12));
+    assert!(
+        world.report(relay).legs.is_empty(),
+        "30 s without a check or a packet"
+    );
+    assert!(world.guests[hall].closed, "the peer is told");
+}
+
+#[test]
+fn a_leg_nobody_connects_to_is_given_up() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let address = "192.168.0.9:9".parse().expect("an address");
+    world.guests.push(Guest::new(
+        address,
+        world.relays[relay].address,
+        &super::guest::CHROMIUM,
+    ));
+    world.open(
+        relay,
+        0,
+        LegRole::Watch,
+        Some("A"),
+        LegMedia::Watch(slots()),
+    );
+    assert_eq!(world.report(relay).legs[0].state, LegState::Connecting);
+    world.pass(Duration::from_secs(21));
+    assert!(world.report(relay).legs.is_empty());
+}
+
+#[test]
+fn a_certificate_other_than_the_offers_ends_the_leg() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let address = "192.168.0.9:9".parse().expect("an address");
+    let guest = Guest::new(
+        address,
+        world.relays[relay].address,
+        &super::guest::CHROMIUM,
+    );
+    let spec = crate::media::LegSpec {
+        session: "s".to_owned(),
+        role: LegRole::Publish,
+        site: Some("A".parse().expect("a site code")),
+        local: guest.relay_ice.clone(),
+        remote: guest.ice.clone(),
+        remote_fingerprints: vec![Fingerprint([7; 32])],
+        media: LegMedia::Publish(tracks()),
+    };
+    world.guests.push(guest);
+    let now = world.now;
+    world.relays[relay].core.open_leg(spec, now).expect("a leg");
+    let check = world.guests[0].check();
+    world.send(0, &check);
+    world.until("the leg is gone", |world| {
+        world.report(relay).legs.is_empty()
+    });
+    assert!(world.guests[0].closed);
+}
+
+#[test]
+fn a_peer_may_move_with_a_verified_check() {
+    let mut world = World::new();
+    let relay = world.relay();
+    world.relays[relay]
+        .core
+        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let hub = world.publisher(relay, "HUB");
+    let hall = world.watcher(relay, LegRole::Watch, Some("A"));
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
+    world.guests[hall].address = "172.16.0.1:7".parse().expect("an address");
+    // From the new address: a check, then what only the peer can send.
+    let check = world.guests[hall].check();
+    world.send(hall, &check);
+    let mut compound = crate::media::rtcp::Writer::default();
+    compound.receiver_report(1, &[]);
+    compound.cname(1, "hall");
+    world.send_rtcp(hall, &compound.0);
+    let before = world.guests[hall].rtp.len();
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 1, 0, false));
+    assert_eq!(
+        world.guests[hall].rtp.len(),
+        before + 1,
+        "media follows, no new handshake"
+    );
+}
+
+#[test]
+fn the_bound_on_legs_holds() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let address = "192.168.0.9:9".parse().expect("an address");
+    world.guests.push(Guest::new(
+        address,
+        world.relays[relay].address,
+        &super::guest::CHROMIUM,
+    ));
+    let mut refused = None;
+    for n in 0..65 {
+        let spec = crate::media::LegSpec {
+            session: format!("s{n}"),
+            role: LegRole::Program,
+            site: None,
+            local: crate::media::IceCredentials::random(),
+            remote: world.guests[0].ice.clone(),
+            remote_fingerprints: vec![world.guests[0].fingerprint()],
+            media: LegMedia::Watch(slots()),
+        };
+        let now = world.now;
+        refused = world.relays[relay].core.open_leg(spec, now).err();
+    }
+    assert_eq!(refused, Some(MediaError::TooManyLegs { legs_max: 64 }));
+}

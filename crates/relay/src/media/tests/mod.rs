@@ -1,0 +1,8 @@
+//! Stories: relays and guests on an in-memory wire.
+
+mod guest;
+mod hostile;
+mod legs;
+mod media;
+mod trunks;
+mod world;

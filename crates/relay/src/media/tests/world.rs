@@ -1,0 +1,345 @@
+//! Relays and guests on an in-memory wire, with invented time.
+
+use super::guest::Guest;
+use crate::media::core::Core;
+use crate::media::{
+    Codec, IceCredentials, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig, PublishedTrack,
+    SlotPurpose, WatchSlot,
+};
+use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub(crate) const VIDEO_SSRC: u32 = 0xaaaa_0001;
+pub(crate) const AUDIO_SSRC: u32 = 0xaaaa_0002;
+
+/// A relay at its address.
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
+    pub(crate) core: Core,
+    pub(crate) certificate: MediaCertificate,
+}
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) relays: Vec<Relay>,
+    pub(crate) guests: Vec<Guest>,
+    /// Datagrams for which this says true vanish: `(from, to, bytes)`.
+    pub(crate) lose: Box<dyn FnMut(SocketAddr, SocketAddr, &[u8]) -> bool>,
+    next_port: u16,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Instant::now(),
+            relays: Vec::new(),
+            guests: Vec::new(),
+            lose: Box::new(|_, _, _| false),
+            next_port: 40_000,
+        }
+    }
+
+    /// A relay at 10.0.0.`n`:5004.
+    pub(crate) fn relay(&mut self) -> usize {
+        let n = self.relays.len() as u8 + 1;
+        let certificate = MediaCertificate::generate().expect("a certificate");
+        let address = SocketAddr::from(([10, 0, 0, n], 5004));
+        let core = self.core(address, &certificate, u16::from(n));
+        self.relays.push(Relay {
+            address,
+            core,
+            certificate,
+        });
+        self.relays.len() - 1
+    }
+
+    fn core(&self, address: SocketAddr, certificate: &MediaCertificate, ssrc_block: u16) -> Core {
+        let config = MediaConfig {
+            listen: address,
+            certificate: certificate.clone(),
+            ssrc_block,
+            legs_max: 64,
+        };
+        Core::new(config, self.now).expect("a core")
+    }
+
+    /// The process dies and comes back with its certificate and nothing else.
+    pub(crate) fn restart(&mut self, relay: usize) {
+        let block = relay as u16 + 1;
+        let core = self.core(
+            self.relays[relay].address,
+            &self.relays[relay].certificate,
+            block,
+        );
+        self.relays[relay].core = core;
+    }
+
+    fn guest(&mut self, relay: usize) -> usize {
+        self.next_port += 1;
+        let address = SocketAddr::from(([192, 168, 0, 1], self.next_port));
+        self.guests.push(Guest::new(
+            address,
+            self.relays[relay].address,
+            &super::guest::CHROMIUM,
+        ));
+        self.guests.len() - 1
+    }
+
+    /// A hall publishes VP8 and Opus, as a browser would offer them.
+    pub(crate) fn publisher(&mut self, relay: usize, site: &str) -> usize {
+        let guest = self.guest(relay);
+        self.open(
+            relay,
+            guest,
+            LegRole::Publish,
+            Some(site),
+            LegMedia::Publish(tracks()),
+        );
+        self.connect(guest);
+        guest
+    }
+
+    /// A hall watches with the four slots of the hall page.
+    pub(crate) fn watcher(&mut self, relay: usize, role: LegRole, site: Option<&str>) -> usize {
+        let guest = self.guest(relay);
+        self.open(relay, guest, role, site, LegMedia::Watch(slots()));
+        self.connect(guest);
+        guest
+    }
+
+    pub(crate) fn open(
+        &mut self,
+        relay: usize,
+        guest: usize,
+        role: LegRole,
+        site: Option<&str>,
+        media: LegMedia,
+    ) -> LegId {
+        let peer = &self.guests[guest];
+        let spec = LegSpec {
+            session: format!("s{guest}"),
+            role,
+            site: site.map(|site| site.parse().expect("a site code")),
+            local: peer.relay_ice.clone(),
+            remote: peer.ice.clone(),
+            remote_fingerprints: vec![peer.fingerprint()],
+            media,
+        };
+        self.relays[relay]
+            .core
+            .open_leg(spec, self.now)
+            .expect("an open leg")
+            .leg
+    }
+
+    pub(crate) fn connect(&mut self, guest: usize) {
+        let check = self.guests[guest].check();
+        self.send(guest, &check);
+        self.until("the guest is connected", |world| {
+            world.guests[guest].is_connected()
+        });
+    }
+
+    /// A datagram from a guest to its relay, and everything that follows from it.
+    pub(crate) fn send(&mut self, guest: usize, datagram: &[u8]) {
+        let from = self.guests[guest].address;
+        let to = self.guests[guest].relay_address();
+        self.deliver(from, to, datagram.to_vec());
+        self.settle();
+    }
+
+    pub(crate) fn send_rtp(&mut self, guest: usize, packet: &[u8]) {
+        let sealed = self.guests[guest].seal_rtp(packet);
+        self.send(guest, &sealed);
+    }
+
+    pub(crate) fn send_rtcp(&mut self, guest: usize, compound: &[u8]) {
+        let sealed = self.guests[guest].seal_rtcp(compound);
+        self.send(guest, &sealed);
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
+        if (self.lose)(from, to, &bytes) {
+            return;
+        }
+        if let Some(relay) = self.relays.iter_mut().find(|relay| relay.address == to) {
+            relay.core.handle_datagram(self.now, from, &mut bytes);
+        } else if let Some(guest) = self.guests.iter_mut().find(|guest| guest.address == to) {
+            guest.handle(self.now, &bytes);
+        }
+    }
+
+    /// Delivers until nobody has anything to send.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..1000 {
+            let mut mail = Vec::new();
+            for relay in &mut self.relays {
+                while let Some(datagram) = relay.core.poll_transmit() {
+                    mail.push((relay.address, datagram.to, datagram.bytes.clone()));
+                    relay.core.recycle(datagram);
+                }
+            }
+            for guest in &mut self.guests {
+                while let Some(bytes) = guest.poll() {
+                    mail.push((guest.address, guest.relay_address(), bytes));
+                }
+            }
+            if mail.is_empty() {
+                return;
+            }
+            for (from, to, bytes) in mail {
+                self.deliver(from, to, bytes);
+            }
+        }
+        panic!("the wire never falls silent: a packet storm");
+    }
+
+    /// Lets time pass in steps of 10 ms; guests check consent every 2.5 s.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += Duration::from_millis(10);
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        for relay in &mut self.relays {
+            if relay.core.next_timeout() <= self.now {
+                relay.core.handle_timeout(self.now);
+            }
+        }
+        for guest in &mut self.guests {
+            guest.handle_timeout(self.now);
+        }
+        self.settle();
+    }
+
+    /// Lets time pass until something is so; a minute of invented time is the end of patience.
+    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        self.settle();
+        for _ in 0..6000 {
+            if is_so(self) {
+                return;
+            }
+            self.now += Duration::from_millis(10);
+            self.tick();
+        }
+        panic!("never happened: {what}");
+    }
+
+    /// `child` takes `feeds` from `parent`; both get plans that say so, with this program.
+    pub(crate) fn trunk(&mut self, parent: usize, child: usize, feeds: &[&str]) {
+        let ice = IceCredentials {
+            ufrag: format!("trunk{parent}{child}"),
+            pwd: "p".repeat(32),
+        };
+        let (up, down) = self.trunk_plans(parent, child, feeds, &ice);
+        self.relays[parent]
+            .core
+            .set_plan(plan(1, feeds, Vec::new(), vec![down]), self.now);
+        self.relays[child]
+            .core
+            .set_plan(plan(1, feeds, vec![up], Vec::new()), self.now);
+    }
+
+    pub(crate) fn trunk_plans(
+        &self,
+        parent: usize,
+        child: usize,
+        feeds: &[&str],
+        ice: &IceCredentials,
+    ) -> (ParentTrunk, ChildTrunk) {
+        let feeds: Vec<_> = feeds
+            .iter()
+            .map(|site| site.parse().expect("a site code"))
+            .collect();
+        let up = ParentTrunk {
+            relay: "parent".parse().expect("an id"),
+            addresses: vec![self.relays[parent].address],
+            ice_ufrag: ice.ufrag.clone(),
+            ice_pwd: ice.pwd.clone(),
+            certificate_fingerprint: self.relays[parent].certificate.fingerprint().to_string(),
+            feeds: feeds.clone(),
+        };
+        let down = ChildTrunk {
+            relay: "child".parse().expect("an id"),
+            ice_ufrag: ice.ufrag.clone(),
+            ice_pwd: ice.pwd.clone(),
+            certificate_fingerprint: self.relays[child].certificate.fingerprint().to_string(),
+            feeds,
+        };
+        (up, down)
+    }
+
+    pub(crate) fn report(&self, relay: usize) -> protocol::RelayReport {
+        self.relays[relay].core.report(self.now)
+    }
+}
+
+/// A plan whose program is the first of `program` that lives.
+pub(crate) fn plan(
+    epoch: u64,
+    program: &[&str],
+    parents: Vec<ParentTrunk>,
+    children: Vec<ChildTrunk>,
+) -> RelayPlan {
+    RelayPlan {
+        epoch,
+        conference: "test".parse().expect("an id"),
+        sites: Vec::new(),
+        program: program
+            .iter()
+            .map(|site| site.parse().expect("a site code"))
+            .collect(),
+        floor: None,
+        parents,
+        children,
+    }
+}
+
+pub(crate) fn tracks() -> Vec<PublishedTrack> {
+    let track = |mid: &str, codec, payload_type, audio_level_extension, ssrc| PublishedTrack {
+        mid: mid.to_owned(),
+        codec,
+        payload_type,
+        mid_extension: None,
+        audio_level_extension,
+        ssrcs: vec![ssrc],
+    };
+    vec![
+        track("0", Codec::Opus, 109, Some(3), AUDIO_SSRC),
+        track("1", Codec::Vp8, 120, None, VIDEO_SSRC),
+    ]
+}
+
+pub(crate) fn slots() -> Vec<WatchSlot> {
+    let slot = |mid: &str, kind, purpose, payload_types: &[(Codec, u8)]| WatchSlot {
+        mid: mid.to_owned(),
+        kind,
+        purpose,
+        payload_types: payload_types.to_vec(),
+        mid_extension: None,
+        audio_level_extension: Some(5),
+        nack: kind == MediaKind::Video,
+    };
+    let video = [(Codec::H264, 97), (Codec::Vp8, 98)];
+    vec![
+        slot("0", MediaKind::Video, SlotPurpose::Program, &video),
+        slot("1", MediaKind::Video, SlotPurpose::Floor, &video),
+        slot(
+            "2",
+            MediaKind::Audio,
+            SlotPurpose::Program,
+            &[(Codec::Opus, 63)],
+        ),
+        slot(
+            "3",
+            MediaKind::Audio,
+            SlotPurpose::Floor,
+            &[(Codec::Opus, 63)],
+        ),
+    ]
+}
