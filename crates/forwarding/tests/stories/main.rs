@@ -1,0 +1,11 @@
+//! The router seen from outside: stories of halls that join, switch, lose packets and misbehave.
+//! Time is invented; nothing here sleeps.
+
+mod feedback;
+mod hostile;
+mod publisher;
+mod recorder;
+mod simulation;
+mod slots;
+mod trunks;
+mod world;

@@ -1,0 +1,118 @@
+//! A sink that remembers, and holds the one rule that must never break: one packet index of one
+//! SSRC of one leg always comes with the same bytes.
+
+use crate::publisher::Tag;
+use forwarding::{
+    Action, Codec, Kind, LegId, PayloadTypes, SenderReport, Sink, SlotSpec, StreamId,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A packet that went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub leg: LegId,
+    pub ssrc: u32,
+    pub index: u64,
+    pub bytes: Vec<u8>,
+    pub header_bytes: usize,
+    pub resend: bool,
+    pub frame_end: bool,
+}
+
+impl Sent {
+    pub fn tag(&self) -> Tag {
+        Tag::read(&self.bytes[self.header_bytes..])
+    }
+
+    pub fn sequence(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[2], self.bytes[3]])
+    }
+
+    pub fn timestamp(&self) -> u32 {
+        u32::from_be_bytes(*self.bytes[4..].first_chunk().unwrap())
+    }
+
+    pub fn payload_type(&self) -> u8 {
+        self.bytes[1] & 0x7f
+    }
+}
+
+/// Everything the router wanted since the last look.
+#[derive(Default)]
+pub struct Recorder {
+    pub sent: Vec<Sent>,
+    pub keyframe_requests: Vec<StreamId>,
+    pub resend_requests: Vec<(StreamId, Vec<u16>)>,
+    pub reports: Vec<SenderReport>,
+    nonces: BTreeMap<(LegId, u32, u64), Vec<u8>>,
+}
+
+impl Sink for Recorder {
+    fn take(&mut self, action: Action<'_>) {
+        match action {
+            Action::Send(packet) => {
+                let sent = Sent {
+                    leg: packet.leg,
+                    ssrc: packet.ssrc,
+                    index: packet.index,
+                    bytes: [packet.header, packet.payload].concat(),
+                    header_bytes: packet.header.len(),
+                    resend: packet.resend,
+                    frame_end: packet.frame_end,
+                };
+                self.check_nonce(&sent);
+                self.sent.push(sent);
+            }
+            Action::RequestKeyframe { stream } => self.keyframe_requests.push(stream),
+            Action::RequestResend { stream, sequences } => {
+                self.resend_requests.push((stream, sequences.to_vec()));
+            }
+            Action::SenderReport(report) => self.reports.push(report),
+        }
+    }
+}
+
+impl Recorder {
+    fn check_nonce(&mut self, sent: &Sent) {
+        assert_eq!(
+            sent.index as u16,
+            sent.sequence(),
+            "index and number differ"
+        );
+        let key = (sent.leg, sent.ssrc, sent.index);
+        match self.nonces.get(&key) {
+            Some(before) => {
+                assert_eq!(before, &sent.bytes, "{key:?} reused for other bytes");
+                assert!(sent.resend, "{key:?} sent twice without being asked for");
+            }
+            None => {
+                self.nonces.insert(key, sent.bytes.clone());
+            }
+        }
+    }
+
+    pub fn take_sent(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent)
+    }
+}
+
+pub const H264_ON_LEG: u8 = 109;
+pub const OPUS_ON_LEG: u8 = 63;
+pub const LEVEL_ON_LEG: u8 = 3;
+
+/// A slot of a browser that numbers payload types its own way.
+pub fn slot(kind: Kind, ssrc: u32) -> SlotSpec {
+    SlotSpec {
+        kind,
+        ssrc,
+        payload_types: PayloadTypes::new()
+            .with(Codec::H264, H264_ON_LEG)
+            .with(Codec::Opus, OPUS_ON_LEG),
+        audio_level_id: Some(LEVEL_ON_LEG),
+    }
+}
+
+pub fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}

@@ -1,0 +1,145 @@
+//! Properties that hold whatever the lines do. A failure prints its seed.
+
+use crate::publisher::Publisher;
+use crate::recorder::{Sent, slot};
+use crate::world::{Line, World};
+use forwarding::{Kind, LegId, SourceId};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const HALLS: u32 = 3;
+const CHILD: LegId = LegId(100);
+const VIDEO_SLOT: u32 = 500;
+const AUDIO_SLOT: u32 = 600;
+const LIVE_MS: u64 = 5_000;
+const DRAIN_MS: u64 = 3_000;
+
+/// Two sites with picture and sound, three halls, a child relay.
+fn conference(seed: u64, line: Line) -> World {
+    let mut world = World::new(seed, line);
+    for site in [1, 2] {
+        let ssrc = u32::from(site) << 16;
+        world.publish(Publisher::video(site, ssrc));
+        world.publish(Publisher::audio(site, ssrc + 1));
+    }
+    for hall in 0..HALLS {
+        let slots = [slot(Kind::Video, VIDEO_SLOT), slot(Kind::Audio, AUDIO_SLOT)];
+        world.router.add_slot_leg(LegId(hall), &slots).unwrap();
+    }
+    world.router.add_trunk_leg(CHILD).unwrap();
+    for site in [1, 2] {
+        world.router.subscribe(CHILD, SourceId(site)).unwrap();
+    }
+    world
+}
+
+/// Halls are pointed here and there; once a site publishes anew.
+fn run(world: &mut World) {
+    let republish_at = 1_000 + world.dice.roll(3_000);
+    for _ in 0..LIVE_MS {
+        if world.dice.roll(200) == 0 {
+            turn_a_slot(world);
+        }
+        if world.now == republish_at {
+            world.publish(Publisher::video(1, 0x0001_0002));
+        }
+        world.step(true);
+    }
+    for _ in 0..DRAIN_MS {
+        world.step(false);
+    }
+}
+
+fn turn_a_slot(world: &mut World) {
+    let hall = LegId(world.dice.roll(u64::from(HALLS)) as u32);
+    let index = world.dice.roll(2) as usize;
+    let source = match world.dice.roll(5) {
+        0 => None,
+        site => Some(SourceId(1 + site as u32 % 2)),
+    };
+    let now = crate::recorder::ms(world.now);
+    let pointed = world.router.point(hall, index, source, now, &mut world.out);
+    pointed.unwrap();
+}
+
+/// What a slot's receiver holds in the end.
+fn check_slot(packets: &BTreeMap<u64, Sent>, kind: Kind) {
+    assert_eq!(packets.keys().next(), Some(&1), "the first packet is there");
+    let ordered: Vec<_> = packets.values().collect();
+    let may_begin = |sent: &Sent| kind == Kind::Audio || sent.tag().opens;
+    assert!(may_begin(ordered[0]), "starts at a keyframe");
+    for pair in ordered.windows(2) {
+        let step = pair[1].timestamp().wrapping_sub(pair[0].timestamp());
+        assert!(step < 1 << 30, "time goes back at {}", pair[1].index);
+        let (before, tag) = (pair[0].tag(), pair[1].tag());
+        if tag.publisher == before.publisher && tag.number == before.number + 1 {
+            continue;
+        }
+        assert!(may_begin(pair[1]), "switches at a keyframe");
+        assert!(step > 0, "a switch begins a frame of its own");
+    }
+}
+
+fn check(world: &World) {
+    for ((leg, ssrc), packets) in &world.received {
+        let missing = world.missing(*leg, *ssrc);
+        assert!(missing.is_empty(), "{leg:?} {ssrc:x} lacks {missing:?}");
+        match *ssrc {
+            VIDEO_SLOT => check_slot(packets, Kind::Video),
+            AUDIO_SLOT => check_slot(packets, Kind::Audio),
+            _ => assert_eq!(*leg, CHILD),
+        }
+    }
+    for (id, publisher) in &world.publishers {
+        let now = crate::recorder::ms(world.now);
+        let stats = world.router.stream_stats(*id, now).unwrap();
+        assert_eq!((stats.holes_open, stats.holes_lost), (0, 0), "{stats:?}");
+        assert!(stats.packets <= publisher.sent.len() as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bad_lines_are_repaired_and_switches_are_seamless(
+        seed in any::<u64>(),
+        loss_percent in 0_u64..5,
+        duplicate_percent in 0_u64..30,
+        delay_ms_max in 0_u64..60,
+    ) {
+        let line = Line { loss_percent, duplicate_percent, delay_ms_max };
+        let mut world = conference(seed, line);
+        run(&mut world);
+        check(&world);
+    }
+}
+
+#[test]
+fn something_happens_in_these_worlds() {
+    let line = Line {
+        loss_percent: 4,
+        duplicate_percent: 20,
+        delay_ms_max: 50,
+    };
+    let mut world = conference(42, line);
+    run(&mut world);
+    check(&world);
+    let halls = (0..HALLS).map(|hall| world.router.leg_stats(LegId(hall)).unwrap());
+    let (switches, resends) = halls.fold((0, 0), |(switches, resends), hall| {
+        (switches + hall.switches, resends + hall.resends)
+    });
+    let repaired: u64 = world
+        .publishers
+        .iter()
+        .filter_map(|(id, _)| {
+            world
+                .router
+                .stream_stats(*id, crate::recorder::ms(world.now))
+        })
+        .map(|stats| stats.holes_repaired)
+        .sum();
+    assert!(switches > 10, "{switches} switches");
+    assert!(resends > 20, "{resends} resends");
+    assert!(repaired > 20, "{repaired} holes repaired");
+}
