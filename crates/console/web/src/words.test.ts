@@ -62,10 +62,12 @@ test("counters go on over a new session and take no nonsense", () => {
   const report = [
     { type: "inbound-rtp", kind: "video", framesDecoded: 30, packetsReceived: 90, packetsLost: -3 },
     { type: "inbound-rtp", kind: "audio", packetsReceived: 50, packetsLost: 2 },
-    { type: "candidate-pair", nominated: true, currentRoundTripTime: 0.012 },
+    { type: "candidate-pair", nominated: true, currentRoundTripTime: 0.012, responsesReceived: 4 },
+    { type: "candidate-pair", nominated: false, currentRoundTripTime: 9, responsesReceived: 9 },
+    { type: "transport", packetsReceived: 150 },
     { type: "codec" },
   ];
   const first = sum(report);
-  expect(first).toEqual({ ...ZERO, frames: 30, packets: 140, lost: 2, rttMs: 12 });
+  expect(first).toEqual({ ...ZERO, frames: 30, packets: 140, lost: 2, rttMs: 12, heard: 154 });
   expect(sum(report, first)).toMatchObject({ frames: 60, packets: 280, lost: 4 });
 });

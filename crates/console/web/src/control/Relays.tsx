@@ -10,7 +10,7 @@ export function Relays({ store }: { store: Store }) {
   return (
     <section class="panel relays" aria-label={t("relays")}>
       <h2>{t("relays")}</h2>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0} role="group" aria-label={t("relays")}>
         <table data-testid="relays">
           <thead>
             <tr>
@@ -18,7 +18,9 @@ export function Relays({ store }: { store: Store }) {
               <th scope="col">{t("relay-level")}</th>
               <th scope="col">{t("relay-parent")}</th>
               <th scope="col">{t("relay-halls")}</th>
-              <th scope="col">{t("relay-bitrate")}</th>
+              <th scope="col" class="spare">
+                {t("relay-bitrate")}
+              </th>
               <th scope="col">{t("relay-state")}</th>
             </tr>
           </thead>
@@ -33,7 +35,7 @@ export function Relays({ store }: { store: Store }) {
                 <td>
                   {number(relay.halls)}/{number(relay.capacity)}
                 </td>
-                <td>{bitrate(relay.bitrate_bps)}</td>
+                <td class="spare">{bitrate(relay.bitrate_bps)}</td>
                 <td>
                   <LegMark state={relay.state} />
                 </td>

@@ -174,7 +174,7 @@ function Rows({ rows, store, onToggle }: RowsProps) {
       role="tree"
       tabIndex={0}
       aria-label={t("sites")}
-      aria-activedescendant={rows[at] ? `row-${rows[at].node.site.code}` : undefined}
+      aria-activedescendant={at >= first && at < last ? `row-${rows[at]?.node.site.code}` : undefined}
       data-testid="tree"
       onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
       onKeyDown={onKey}

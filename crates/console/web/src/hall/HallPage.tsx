@@ -49,7 +49,13 @@ export function HallPage() {
   /** The token ended: the credential gives a new one. A withdrawn credential sends the page back to its start. */
   const rejoin = async (secret: string) => {
     try {
-      begin(await api.join(secret), secret, entered.value);
+      const grant = await api.join(secret);
+      const running = hall.value;
+      if (running?.grant.site !== grant.site || running.grant.conference !== grant.conference) {
+        return begin(grant, secret, entered.value);
+      }
+      running.renew(grant);
+      remember({ credential: secret, grant, entered: entered.value });
     } catch (error) {
       if (!(error instanceof Refused) || error.status === 429 || error.status >= 500) return;
       leave();

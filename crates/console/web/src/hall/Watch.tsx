@@ -91,13 +91,15 @@ function Lamp({ hall, tally }: { hall: Hall; tally: Tally }) {
         {t(`tally-${tallyKey(tally)}-word`)}
       </strong>
       <span class="lamp-text">{t(`tally-${tallyKey(tally)}-text`)}</span>
-      <span class="lamp-site">
-        <Name>{state?.site_name ?? hall.grant.site_name}</Name>
+      <div class="lamp-site">
+        <h1>
+          <Name>{state?.site_name ?? hall.grant.site_name}</Name>
+        </h1>
         <small>
           <Name>{state?.conference_title ?? hall.grant.conference_title}</Name>
           {state && ` · ${t(`state-${state.sitting.state}`)}`}
         </small>
-      </span>
+      </div>
       <time class="clock">{clock(now.value)}</time>
     </header>
   );

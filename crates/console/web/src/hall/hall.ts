@@ -19,6 +19,9 @@ export const HEALTH_PERIOD_MS = 2000;
 /** A hall's picture on the screen of the control room; more would only load the commune's line. */
 const VIDEO_BPS_MAX = 1_200_000;
 
+/** A picture that nobody looks at only has to prove that it is there. */
+const UNWATCHED = { maxBitrate: 150_000, maxFramerate: 2 };
+
 /** The WHEP lines in the order that names them: see the protocol's slots. */
 export interface Slots {
   programVideo: MediaStreamTrack;
@@ -44,7 +47,7 @@ export class Hall {
   private sending = false;
 
   constructor(
-    readonly grant: JoinGrant,
+    public grant: JoinGrant,
     readonly devices: Devices,
     /** The token ended or was withdrawn: the page joins anew with its credential. */
     private readonly onUnauthorised: () => Promise<void>,
@@ -54,16 +57,26 @@ export class Hall {
     this.unsent = this.unsentCount;
     this.link = connect({
       path: "/api/hall/link",
-      protocols: () => ["diemcau.v1", `bearer.${grant.token}`],
+      protocols: () => ["diemcau.v1", `bearer.${this.grant.token}`],
       onMessage: (message) => this.hear(message as ToHall),
       onRefused: async () => {
-        // A browser hides why a web socket was refused; a token past its end is the usual reason.
-        if (grant.expires_at_s * 1000 < Date.now()) await this.onUnauthorised();
+        // A browser hides why a web socket was refused. With a server that answers otherwise, it was the token.
+        const answers = await api.session().then(
+          () => true,
+          (error: unknown) => error instanceof Refused,
+        );
+        if (answers) await this.onUnauthorised();
       },
     });
     const timer = setInterval(() => this.reportHealth(), HEALTH_PERIOD_MS);
     this.ending.signal.addEventListener("abort", () => clearInterval(timer));
     if (this.waiting.get()) void this.sendWaiting();
+  }
+
+  /** A new token for the same hall: what runs goes on, the next connection takes the new one. */
+  renew(grant: JoinGrant): void {
+    this.grant = grant;
+    if (grant.media) this.media.value = grant.media;
   }
 
   private hear(message: ToHall): void {
@@ -111,6 +124,12 @@ export class Hall {
       this.publish.value = tracks.some(Boolean) ? this.send(tracks[0] ?? null, tracks[1] ?? null) : null;
     });
     this.ending.signal.addEventListener("abort", stop);
+    const thrift = effect(() => {
+      const state = this.state.value;
+      const pc = this.publish.value?.pc.value;
+      if (pc && state) void limit(pc, state.watched || state.tally !== "off");
+    });
+    this.ending.signal.addEventListener("abort", thrift);
   }
 
   private send(video: MediaStreamTrack | null, audio: MediaStreamTrack | null): Keeper {
@@ -203,4 +222,16 @@ export class Hall {
     this.watch.value?.stop();
     this.publish.value?.stop();
   }
+}
+
+async function limit(pc: RTCPeerConnection, watched: boolean): Promise<void> {
+  const sender = pc.getSenders().find((line) => line.track?.kind === "video");
+  const parameters = sender?.getParameters();
+  const encoding = parameters?.encodings[0];
+  if (!sender || !parameters || !encoding) return;
+  encoding.maxBitrate = watched ? VIDEO_BPS_MAX : UNWATCHED.maxBitrate;
+  if (watched) delete encoding.maxFramerate;
+  else encoding.maxFramerate = UNWATCHED.maxFramerate;
+  // Refused when the session has just ended: the next one is limited anew.
+  await sender.setParameters(parameters).catch(() => undefined);
 }

@@ -5,7 +5,6 @@ import { backoff, pause } from "../backoff.ts";
 import { end, exchange, type Session } from "./exchange.ts";
 import { readStats, ZERO, type MediaStats } from "./stats.ts";
 
-/** `refused` waits longer between tries: asking again at once would not change the answer. */
 export type Phase = "connecting" | "waiting" | "flowing" | "retrying" | "stopped";
 
 export interface Grant {
@@ -18,7 +17,7 @@ export interface KeeperOptions {
   grant: () => Promise<Grant | null>;
   /** Adds the media lines to a fresh connection. */
   prepare: (pc: RTCPeerConnection) => void;
-  /** "receive" sessions are dead when nothing arrives; what is sent is judged by the connection alone. */
+  /** What counts as media flowing. */
   direction: "send" | "receive";
   /** Called when the relay refuses the token (401). */
   onUnauthorised?: () => Promise<void> | void;
@@ -33,9 +32,14 @@ export interface Keeper {
   stop(): void;
 }
 
-/** A first packet may take a keyframe's wait; a relay that restarts is back in about as long. */
-const FIRST_PACKET_MS_MAX = 8000;
-const SILENCE_MS_MAX = 4000;
+/** A relay that says nothing at all for so long is gone: it answers checks at least every 2.5 s. */
+const DEAD_MS = 6000;
+/** The same, when its media has stopped as well. */
+const DEAD_SILENT_MS = 4000;
+/** A relay that lives and sends no media most likely has none; now and then a fresh session is worth a try. */
+const EMPTY_MS_MAX = 20_000;
+/** Shorter gaps are the next picture being late, not a picture that is gone. */
+const GAP_MS = 2000;
 const LOOK_MS = 500;
 
 export function keep(options: KeeperOptions): Keeper {
@@ -110,23 +114,27 @@ async function watch(
   stats: Signal<MediaStats>,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const started = performance.now();
+  const media = (of: MediaStats) => (direction === "receive" ? of.packets : of.packetsSent);
+  let last = before;
+  let moved = performance.now();
+  let heard = moved;
   let flowed = false;
-  let lastCount = 0;
-  let lastMove = started;
   while (!stop.aborted) {
+    const seen = await readStats(pc, before);
     const now = performance.now();
-    stats.value = await readStats(pc, before);
-    const count = direction === "receive" ? stats.value.packets : stats.value.packetsSent;
-    if (count > lastCount) lastMove = now;
-    flowed ||= count > (direction === "receive" ? before.packets : before.packetsSent);
-    lastCount = count;
+    if (media(seen) > media(last)) moved = now;
+    if (seen.heard > last.heard) heard = now;
+    flowed ||= media(seen) > media(before);
+    last = stats.value = seen;
+
+    const silent = now - moved;
+    const dead =
+      now - heard > (direction === "receive" && silent > DEAD_SILENT_MS ? DEAD_SILENT_MS : DEAD_MS);
+    if (pc.connectionState === "failed" || pc.connectionState === "closed" || dead) return flowed;
+    if (direction === "receive" && silent > EMPTY_MS_MAX) return flowed;
+
     const connected = pc.connectionState === "connected";
-    if (pc.connectionState === "failed" || pc.connectionState === "closed") return flowed;
-    const silent = now - lastMove > (flowed ? SILENCE_MS_MAX : FIRST_PACKET_MS_MAX);
-    if (silent && (direction === "receive" || !connected)) return flowed;
-    const flowing = connected && flowed && now - lastMove < SILENCE_MS_MAX / 2;
-    phase.value = flowing ? "flowing" : connected ? "waiting" : "connecting";
+    phase.value = connected && flowed && silent < GAP_MS ? "flowing" : connected ? "waiting" : "connecting";
     await pause(LOOK_MS, stop);
   }
   return flowed;

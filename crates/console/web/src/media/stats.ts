@@ -12,6 +12,8 @@ export interface MediaStats {
   rttMs: number | null;
   packetsSent: number;
   framesSent: number;
+  /** Anything heard from the other end, answers to connectivity checks among it: it lives while this grows. */
+  heard: number;
 }
 
 export const ZERO: MediaStats = {
@@ -23,6 +25,7 @@ export const ZERO: MediaStats = {
   rttMs: null,
   packetsSent: 0,
   framesSent: 0,
+  heard: 0,
 };
 
 type Entry = Record<string, unknown> & { type?: string; kind?: string };
@@ -41,12 +44,12 @@ export function sum(report: Iterable<Entry>, before: MediaStats = ZERO): MediaSt
     } else if (entry.type === "outbound-rtp") {
       total.packetsSent += count(entry["packetsSent"]);
       total.framesSent += count(entry["framesSent"]);
-    } else if (
-      entry.type === "candidate-pair" &&
-      entry["nominated"] &&
-      typeof entry["currentRoundTripTime"] === "number"
-    ) {
-      total.rttMs = entry["currentRoundTripTime"] * 1000;
+    } else if (entry.type === "transport") {
+      total.heard += count(entry["packetsReceived"]);
+    } else if (entry.type === "candidate-pair" && entry["nominated"]) {
+      total.heard += count(entry["responsesReceived"]);
+      const rtt = entry["currentRoundTripTime"];
+      if (typeof rtt === "number") total.rttMs = rtt * 1000;
     }
   }
   return total;
