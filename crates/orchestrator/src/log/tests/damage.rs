@@ -31,10 +31,20 @@ fn breaks(path: &Path) -> Vec<(String, u64, BreakKind)> {
 
 async fn assert_breaks(sql: &str, seq: u64, kind: BreakKind) {
     let (_folder, path) = damaged(sql).await;
-    assert_eq!(breaks(&path), [("conference/thanh-hoa".to_owned(), seq, kind)], "{sql}");
+    assert_eq!(
+        breaks(&path),
+        [("conference/thanh-hoa".to_owned(), seq, kind)],
+        "{sql}"
+    );
     let told = verify(&path).unwrap().to_string();
-    assert!(told.contains(&format!("conference/thanh-hoa: BROKEN at event {seq}")), "{told}");
-    assert!(told.contains("installation: 10 events, chain holds"), "{told}");
+    assert!(
+        told.contains(&format!("conference/thanh-hoa: BROKEN at event {seq}")),
+        "{told}"
+    );
+    assert!(
+        told.contains("installation: 10 events, chain holds"),
+        "{told}"
+    );
 }
 
 const HERE: &str = "stream = 'conference/thanh-hoa'";
@@ -44,8 +54,18 @@ async fn an_untouched_log_holds() {
     let (_folder, path) = damaged("").await;
     let report = verify(&path).unwrap();
     assert!(report.holds());
-    assert_eq!(report.streams.iter().map(|stream| stream.events).collect::<Vec<_>>(), [10, 10]);
-    assert_ne!(report.streams[0].head, report.streams[1].head, "equal events of two streams hash apart");
+    assert_eq!(
+        report
+            .streams
+            .iter()
+            .map(|stream| stream.events)
+            .collect::<Vec<_>>(),
+        [10, 10]
+    );
+    assert_ne!(
+        report.streams[0].head, report.streams[1].head,
+        "equal events of two streams hash apart"
+    );
 }
 
 #[tokio::test]
@@ -56,8 +76,12 @@ async fn a_changed_figure_shows() {
 
 #[tokio::test]
 async fn a_changed_time_shows() {
-    assert_breaks(&format!("UPDATE event SET at_us = at_us - 1 WHERE {HERE} AND seq = 10"), 10, BreakKind::Changed)
-        .await;
+    assert_breaks(
+        &format!("UPDATE event SET at_us = at_us - 1 WHERE {HERE} AND seq = 10"),
+        10,
+        BreakKind::Changed,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -68,8 +92,18 @@ async fn a_body_that_is_no_text_any_more_shows() {
 
 #[tokio::test]
 async fn a_removed_event_shows() {
-    assert_breaks(&format!("DELETE FROM event WHERE {HERE} AND seq = 6"), 6, BreakKind::Missing).await;
-    assert_breaks(&format!("DELETE FROM event WHERE {HERE} AND seq = 1"), 1, BreakKind::Missing).await;
+    assert_breaks(
+        &format!("DELETE FROM event WHERE {HERE} AND seq = 6"),
+        6,
+        BreakKind::Missing,
+    )
+    .await;
+    assert_breaks(
+        &format!("DELETE FROM event WHERE {HERE} AND seq = 1"),
+        1,
+        BreakKind::Missing,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -103,15 +137,40 @@ async fn an_event_from_another_stream_shows() {
 
 #[tokio::test]
 async fn a_cut_off_tail_shows() {
-    assert_breaks(&format!("DELETE FROM event WHERE {HERE} AND seq > 8"), 9, BreakKind::CutOff).await;
-    assert_breaks(&format!("DELETE FROM event WHERE {HERE}"), 1, BreakKind::CutOff).await;
+    assert_breaks(
+        &format!("DELETE FROM event WHERE {HERE} AND seq > 8"),
+        9,
+        BreakKind::CutOff,
+    )
+    .await;
+    assert_breaks(
+        &format!("DELETE FROM event WHERE {HERE}"),
+        1,
+        BreakKind::CutOff,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_head_that_is_not_the_last_event_shows() {
-    assert_breaks(&format!("UPDATE head SET seq = 9 WHERE {HERE}"), 10, BreakKind::BeyondHead).await;
-    assert_breaks(&format!("UPDATE head SET hash = zeroblob(32) WHERE {HERE}"), 10, BreakKind::BeyondHead).await;
-    assert_breaks(&format!("DELETE FROM head WHERE {HERE}"), 1, BreakKind::BeyondHead).await;
+    assert_breaks(
+        &format!("UPDATE head SET seq = 9 WHERE {HERE}"),
+        10,
+        BreakKind::BeyondHead,
+    )
+    .await;
+    assert_breaks(
+        &format!("UPDATE head SET hash = zeroblob(32) WHERE {HERE}"),
+        10,
+        BreakKind::BeyondHead,
+    )
+    .await;
+    assert_breaks(
+        &format!("DELETE FROM head WHERE {HERE}"),
+        1,
+        BreakKind::BeyondHead,
+    )
+    .await;
 }
 
 /// A chain rewritten with its heads is consistent in itself. The head noted elsewhere tells it from the old one.
@@ -119,7 +178,10 @@ async fn a_head_that_is_not_the_last_event_shows() {
 async fn a_rewritten_log_has_another_head() {
     let (_folder, path) = damaged("").await;
     let noted = verify(&path).unwrap().streams[0].head.clone();
-    Connection::open(&path).unwrap().execute_batch("DELETE FROM event; DELETE FROM head").unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("DELETE FROM event; DELETE FROM head")
+        .unwrap();
     let log = reopen(&path).await;
     for seq in 0..10 {
         append_one(&log, &thanh_hoa(), seq).await;

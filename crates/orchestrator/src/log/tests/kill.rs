@@ -25,13 +25,21 @@ fn acknowledged_events_outlive_sigkill_and_are_there_once() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Each round dies at another moment: at once after the first answer, or somewhere in the flow.
         let answers = 1 + round * 37 % 200;
-        let mut said: Vec<_> = lines.by_ref().map(Result::unwrap).filter_map(answer).take(answers as usize).collect();
+        let mut said: Vec<_> = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .filter_map(answer)
+            .take(answers as usize)
+            .collect();
         assert_eq!(said.len() as u64, answers, "the child ended by itself");
         child.kill().unwrap();
         child.wait().unwrap();
         said.extend(lines.map_while(Result::ok).filter_map(answer));
         for one in said {
-            assert!(acknowledged.insert(one.clone()), "{one:?} acknowledged twice");
+            assert!(
+                acknowledged.insert(one.clone()),
+                "{one:?} acknowledged twice"
+            );
         }
         check(&path, &acknowledged);
     }
@@ -41,15 +49,23 @@ fn acknowledged_events_outlive_sigkill_and_are_there_once() {
 fn check(path: &Path, acknowledged: &BTreeSet<(String, u64, String)>) {
     let report = verify(path).unwrap();
     assert!(report.holds(), "{report}");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let log = reopen(path).await;
         let mut stored = BTreeSet::new();
         for (stream, last) in log.streams().await.unwrap() {
             let records = log.read(&stream, 1).await.unwrap();
-            assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+            assert_eq!(
+                records.iter().map(|record| record.seq).collect::<Vec<_>>(),
+                (1..=last).collect::<Vec<_>>()
+            );
             for record in records {
-                let mark = record.event::<Value>().unwrap()["mark"].as_str().unwrap().to_owned();
+                let mark = record.event::<Value>().unwrap()["mark"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
                 assert!(stored.insert((stream.to_string(), record.seq, mark)));
             }
         }
@@ -72,13 +88,23 @@ fn start(path: &Path) -> Child {
 
 /// `acknowledged STREAM SEQ MARK`; the test harness says other things too. A line cut short was not said.
 fn answer(line: String) -> Option<(String, u64, String)> {
-    let mut words = line.strip_prefix("acknowledged ")?.strip_suffix(" .")?.split(' ');
-    Some((words.next()?.to_owned(), words.next()?.parse().ok()?, words.next()?.to_owned()))
+    let mut words = line
+        .strip_prefix("acknowledged ")?
+        .strip_suffix(" .")?
+        .split(' ');
+    Some((
+        words.next()?.to_owned(),
+        words.next()?.parse().ok()?,
+        words.next()?.to_owned(),
+    ))
 }
 
 /// The child: several streams at once, each event marked so that a second copy would show.
 fn append_forever(path: &Path) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let log = reopen(path).await;
         let mut tasks = tokio::task::JoinSet::new();
@@ -93,9 +119,16 @@ async fn append_to(log: Log, stream: Stream) {
     let mut seq = log.read(&stream, 1).await.unwrap().len() as u64;
     loop {
         let mark = format!("{}-{stream}-{seq}", std::process::id());
-        let appended = log.append(&stream, seq, &[json!({ "mark": mark })]).await.unwrap();
+        let appended = log
+            .append(&stream, seq, &[json!({ "mark": mark })])
+            .await
+            .unwrap();
         seq = appended.seq;
         // Past the harness, which would keep printed lines to itself.
-        writeln!(std::io::stdout().lock(), "acknowledged {stream} {seq} {mark} .").unwrap();
+        writeln!(
+            std::io::stdout().lock(),
+            "acknowledged {stream} {seq} {mark} ."
+        )
+        .unwrap();
     }
 }

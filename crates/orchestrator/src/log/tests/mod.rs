@@ -32,7 +32,10 @@ async fn append_one(log: &Log, stream: &Stream, seq: u64) {
 }
 
 fn numbers(records: &[Record]) -> Vec<u64> {
-    records.iter().map(|record| record.event::<Value>().unwrap()["n"].as_u64().unwrap()).collect()
+    records
+        .iter()
+        .map(|record| record.event::<Value>().unwrap()["n"].as_u64().unwrap())
+        .collect()
 }
 
 /// Opens a log that another handle has just let go of: its writer may still be closing.
