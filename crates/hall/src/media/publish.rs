@@ -1,7 +1,7 @@
 //! The publishing side: one WHIP session at the hall's relay, made anew whenever it dies.
 
 use super::feedback::{FEEDBACK_SLOT, KeyframeRequests};
-use super::session::{Session, SessionError, codecs, h264, one_way, opus};
+use super::session::{AUDIO_LEVEL_URI, Session, SessionError, codecs, h264, one_way, opus};
 use super::watch::{in_full, retry_after};
 use super::{Situation, endpoint, moved};
 use crate::api::Api;
@@ -26,9 +26,6 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::Registry;
 use webrtc::rtp_transceiver::RTCRtpTransceiverDirection;
-
-/// RFC 6464 §4.
-const AUDIO_LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
 /// Frames of a hall nobody watches: proof of life for the relay, at almost no cost.
 const UNWATCHED_FRAME_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -158,16 +155,17 @@ impl Publisher {
         session.connected().await?;
         self.record.note(|status| status.publishing = true);
         let mut situation = self.situation.clone();
+        let takes_level = session.takes_audio_level;
         tokio::select! {
             () = session.died() => tracing::info!(relay = %url, "publishing session died"),
             () = moved(&mut situation, whip, url) => {}
-            () = self.produce(&tracks, keyframe_wanted) => {}
+            () = self.produce(&tracks, keyframe_wanted, takes_level) => {}
         }
         Ok(())
     }
 
     /// Pictures and sound until the track refuses them.
-    async fn produce(&self, tracks: &Tracks, keyframe_wanted: &Notify) {
+    async fn produce(&self, tracks: &Tracks, keyframe_wanted: &Notify, takes_level: bool) {
         let mut situation = self.situation.clone();
         let mut camera = Camera::new(self.picture, tracks.video_ssrc);
         let mut microphone = Microphone::new(tracks.audio_ssrc);
@@ -182,8 +180,8 @@ impl Publisher {
                 biased;
                 _ = sounds.tick(), if busy => {
                     let Some((packet, level)) = microphone.next() else { continue };
-                    let extensions = [HeaderExtension::AudioLevel(level)];
-                    if tracks.audio.write_rtp_with_extensions(packet, &extensions).await.is_err() {
+                    let extensions = takes_level.then_some(HeaderExtension::AudioLevel(level));
+                    if tracks.audio.write_rtp_with_extensions(packet, extensions.as_slice()).await.is_err() {
                         return;
                     }
                     self.record.note(|status| status.packets_sent += 1);

@@ -35,6 +35,9 @@ const ICE_FAILED_AFTER: Duration = Duration::from_secs(3);
 /// Connectivity checks at rest (RFC 7675 asks for consent every 5 s).
 const ICE_KEEPALIVE: Duration = Duration::from_secs(2);
 
+/// RFC 6464 §4.
+pub(crate) const AUDIO_LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
@@ -83,6 +86,9 @@ pub(crate) struct Session {
     state: watch::Receiver<RTCPeerConnectionState>,
     /// Own address of the media socket, once gathered.
     pub(crate) local: Option<SocketAddr>,
+    /// The answer takes the audio level (RFC 6464). A packet with an extension that was not
+    /// negotiated goes nowhere.
+    pub(crate) takes_audio_level: bool,
 }
 
 impl Session {
@@ -131,6 +137,7 @@ impl Session {
             gathered,
             state,
             local: None,
+            takes_audio_level: false,
         })
     }
 
@@ -150,6 +157,7 @@ impl Session {
         self.local = host_candidate(&offer);
         let answer = self.api.offer(endpoint, &self.token, offer).await?;
         self.url = answer.session;
+        self.takes_audio_level = answer.sdp.contains(AUDIO_LEVEL_URI);
         self.peer
             .set_remote_description(RTCSessionDescription::answer(answer.sdp)?)
             .await?;
