@@ -89,7 +89,7 @@ async fn chromium_publishes_and_plays(codec: &str) -> Result<()> {
 
     for session in [&camera, &hall] {
         let cipher = session.statistics().await?.srtp_cipher;
-        assert_eq!(cipher.as_deref(), Some("AEAD_AES_128_GCM"));
+        assert_eq!(cipher.as_deref(), Some("SRTP_AEAD_AES_128_GCM"));
     }
     let seen = hall.statistics().await?;
     let video = seen.first("video").context("video arrives")?;
