@@ -1,6 +1,6 @@
 //! What serde cannot judge about a `relay.toml`.
 
-use super::Config;
+use super::{Config, Secret};
 use std::net::IpAddr;
 use telemetry::config::ConfigError;
 use url::{Host, Url};
@@ -214,7 +214,7 @@ fn ice_servers(config: &Config, at: &At<'_>) -> Checked {
         }
         let texts = [
             server.username.as_deref(),
-            server.credential.as_ref().map(|c| c.reveal()),
+            server.credential.as_ref().map(Secret::reveal),
         ];
         if !texts.into_iter().flatten().all(plain) {
             let key = format!("ice_servers.{index}");

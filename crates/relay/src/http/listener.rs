@@ -87,7 +87,7 @@ impl Certificate {
                 Ok(true) => tracing::info!("the TLS certificate has been read again"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::error!(%error, "the TLS certificate in use is kept: {error}")
+                    tracing::error!(%error, "the TLS certificate in use is kept: {error}");
                 }
             }
         }

@@ -194,14 +194,14 @@ impl Gateway {
 /// `Link` headers for these servers (RFC 9725 §4.6). The configuration has checked that they fit a header.
 pub fn links(servers: &[IceServer]) -> Vec<HeaderValue> {
     let link = |server: &IceServer| {
-        let mut link = format!("<{}>; rel=\"ice-server\"", server.url);
-        if let (Some(username), Some(credential)) = (&server.username, &server.credential) {
-            link += &format!(
+        let login = match (&server.username, &server.credential) {
+            (Some(username), Some(credential)) => format!(
                 "; username=\"{username}\"; credential=\"{}\"; credential-type=\"password\"",
                 credential.reveal()
-            );
-        }
-        HeaderValue::from_str(&link).ok()
+            ),
+            _ => String::new(),
+        };
+        HeaderValue::from_str(&format!("<{}>; rel=\"ice-server\"{login}", server.url)).ok()
     };
     servers.iter().filter_map(link).collect()
 }

@@ -64,8 +64,8 @@ impl Gateway {
         let site = self.admit(role, site, &grant)?;
         check_media_type(&parts.headers)?;
         let bytes = read(&parts.headers, body).await?;
-        let offer = Offer::parse(&bytes).map_err(refuse_offer)?;
-        let negotiated = negotiate(role, &offer).map_err(refuse_offer)?;
+        let offer = Offer::parse(&bytes).map_err(|fault| refuse_offer(&fault))?;
+        let negotiated = negotiate(role, &offer).map_err(|fault| refuse_offer(&fault))?;
         self.answer(role, site, grant, &offer, negotiated).await
     }
 
@@ -139,7 +139,11 @@ impl Gateway {
             remote_fingerprints: transport.fingerprints,
             media,
         };
-        let opened = self.media.open_leg(spec).await.map_err(refuse_leg)?;
+        let opened = self
+            .media
+            .open_leg(spec)
+            .await
+            .map_err(|error| refuse_leg(&error))?;
         let kept = Session {
             leg: opened.leg,
             role,
@@ -211,11 +215,11 @@ fn in_words(scope: &MediaScope) -> String {
     }
 }
 
-fn refuse_offer(fault: Fault) -> Refusal {
+fn refuse_offer(fault: &Fault) -> Refusal {
     Refusal::bad_offer(fault.to_string())
 }
 
-fn refuse_leg(error: MediaError) -> Refusal {
+fn refuse_leg(error: &MediaError) -> Refusal {
     match error {
         MediaError::TooManyLegs { .. } => Refusal::unavailable("relay_full", error.to_string()),
         MediaError::BadSpec(_) => Refusal::bad_offer(error.to_string()),

@@ -9,7 +9,10 @@ const RETRY_AFTER_S: u32 = 5;
 
 /// A request that is not served, and why.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Refusal(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     status: StatusCode,
     kind: &'static str,
     title: &'static str,
@@ -25,14 +28,14 @@ impl Refusal {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Inner {
             status,
             kind,
             title,
             detail: detail.into(),
             hint: None,
             header: None,
-        }
+        }))
     }
 
     /// 400: the body is no offer the relay can answer.
@@ -63,10 +66,10 @@ impl Refusal {
             "A valid token is needed",
             detail,
         );
-        refusal.hint = Some(
+        refusal.0.hint = Some(
             "Send Authorization: Bearer with the token of the join answer; join again when it has expired.",
         );
-        refusal.header = Some((
+        refusal.0.header = Some((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer realm=\"diemcau\""),
         ));
@@ -102,8 +105,8 @@ impl Refusal {
             "Not this method",
             detail,
         );
-        refusal.hint = Some(hint);
-        refusal.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
+        refusal.0.hint = Some(hint);
+        refusal.0.header = Some((header::ALLOW, HeaderValue::from_static(allow)));
         refusal
     }
 
@@ -127,7 +130,7 @@ impl Refusal {
             "Not a media type for offers",
             detail,
         );
-        refusal.header = Some((
+        refusal.0.header = Some((
             HeaderName::from_static("accept-post"),
             HeaderValue::from_static("application/sdp"),
         ));
@@ -152,29 +155,30 @@ impl Refusal {
     }
 
     fn retry_later(mut self) -> Self {
-        self.header = Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S)));
+        self.0.header = Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S)));
         self
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let Self(refusal) = self;
         let problem = Problem {
-            kind: self.kind.to_owned(),
-            title: self.title.to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail,
-            hint: self.hint.map(str::to_owned),
+            kind: refusal.kind.to_owned(),
+            title: refusal.title.to_owned(),
+            status: refusal.status.as_u16(),
+            detail: refusal.detail,
+            hint: refusal.hint.map(str::to_owned),
             fields: Vec::new(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (
-            self.status,
+            refusal.status,
             [(header::CONTENT_TYPE, "application/problem+json")],
             body,
         )
             .into_response();
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = refusal.header {
             response.headers_mut().insert(name, value);
         }
         response

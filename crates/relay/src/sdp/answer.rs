@@ -178,7 +178,8 @@ fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result 
     for (index, address) in candidates.iter().enumerate() {
         // Host candidates (RFC 8445 §5.1.2.1); the configured order is the local preference.
         let preference = 65_535_u32.saturating_sub(u32::try_from(index).unwrap_or(u32::MAX));
-        let priority = (126 << 24) | (preference << 8) | 255;
+        // Type preference 126 for host, component 1 of 256.
+        let priority = 126 * (1 << 24) + preference * (1 << 8) + 255;
         let number = index + 1;
         write!(
             sdp,

@@ -59,7 +59,7 @@ pub(super) fn offered(media: &MediaDescription) -> Vec<OfferedCodec> {
             continue;
         };
         match best.iter_mut().find(|other| other.codec == offered.codec) {
-            Some(other) if other.rank <= offered.rank => continue,
+            Some(other) if other.rank <= offered.rank => {}
             Some(other) => std::mem::swap(other, &mut offered),
             None => best.push(offered),
         }
@@ -103,13 +103,13 @@ fn known(payload_type: u8, name: &str, fmtp: &str) -> Option<OfferedCodec> {
     match name.to_ascii_lowercase().as_str() {
         "opus/48000/2" => Some(plain(Codec::Opus)),
         "vp8/90000" => Some(plain(Codec::Vp8)),
-        "h264/90000" => h264(plain(Codec::H264), fmtp),
+        "h264/90000" => h264(&plain(Codec::H264), fmtp),
         _ => None,
     }
 }
 
 /// Packetization mode 1 only: mode 0 cannot carry a picture larger than one packet.
-fn h264(plain: OfferedCodec, fmtp: &str) -> Option<OfferedCodec> {
+fn h264(plain: &OfferedCodec, fmtp: &str) -> Option<OfferedCodec> {
     let parameter = |name: &str| {
         fmtp.split(';')
             .filter_map(|part| part.trim().split_once('='))
@@ -135,7 +135,7 @@ fn h264(plain: OfferedCodec, fmtp: &str) -> Option<OfferedCodec> {
     Some(OfferedCodec {
         profile_level_id: Some(profile),
         rank,
-        ..plain
+        ..plain.clone()
     })
 }
 

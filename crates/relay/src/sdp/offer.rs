@@ -217,7 +217,7 @@ fn syntax_fault(text: &str, position: u64, reason: &str) -> Fault {
         .min(text.len());
     let before = text.as_bytes().get(..read).unwrap_or_default();
     // The parser stands behind the line it dislikes, unless it stopped within one.
-    let complete = before.iter().filter(|b| **b == b'\n').count();
+    let complete = String::from_utf8_lossy(before).matches('\n').count();
     let number = if before.last() == Some(&b'\n') {
         complete
     } else {

@@ -15,6 +15,10 @@ const MID_BYTES_MAX: usize = 16;
 const SSRCS_MAX: usize = 16;
 
 /// One m-line.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one attribute line that is there or not"
+)]
 #[derive(Clone, Debug)]
 pub struct Section {
     /// `m-line 2 (video)`: 1-based, for errors.

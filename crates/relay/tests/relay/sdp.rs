@@ -1,17 +1,17 @@
 //! Offers of real clients, and offers of nobody in his right mind.
 //!
-//! Golden answers lie beside the offers; `BLESS=1 cargo test -p relay --test sdp` writes them anew.
+//! Golden answers lie beside the offers; `BLESS=1 cargo test -p relay --test relay` writes them anew.
 
 use proptest::prelude::*;
 use relay::media::{Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, SlotPurpose};
 use relay::sdp::{self, HALL_SLOTS, Local, Negotiated, Offer, Reply, SINGLE_SLOTS};
 use std::path::Path;
 
-const CHROMIUM_WHIP: &str = include_str!("offers/chromium_whip.sdp");
-const CHROMIUM_WHEP: &str = include_str!("offers/chromium_whep_four.sdp");
-const AIORTC: &str = include_str!("offers/aiortc_sendrecv.sdp");
-const WEBRTC_CRATE: &str = include_str!("offers/webrtc_crate_whip.sdp");
-const PLAIN_AUDIO: &str = include_str!("offers/plain_audio_recvonly.sdp");
+const CHROMIUM_WHIP: &str = include_str!("../offers/chromium_whip.sdp");
+const CHROMIUM_WHEP: &str = include_str!("../offers/chromium_whep_four.sdp");
+const AIORTC: &str = include_str!("../offers/aiortc_sendrecv.sdp");
+const WEBRTC_CRATE: &str = include_str!("../offers/webrtc_crate_whip.sdp");
+const PLAIN_AUDIO: &str = include_str!("../offers/plain_audio_recvonly.sdp");
 
 fn parse(text: &str) -> Offer {
     Offer::parse(text.as_bytes()).unwrap_or_else(|fault| panic!("{fault}"))
@@ -315,7 +315,7 @@ fn spoil(text: &mut Vec<u8>, how: &Spoil) {
         Spoil::CutAt(at) => return text.truncate(at % (text.len() + 1)),
         Spoil::DropLine(n) if !lines.is_empty() => drop(lines.remove(n % count)),
         Spoil::DoubleLine(n) if !lines.is_empty() => {
-            lines.insert(n % count, lines[n % count].clone())
+            lines.insert(n % count, lines[n % count].clone());
         }
         Spoil::SwapLines(a, b) if !lines.is_empty() => lines.swap(a % count, b % count),
         Spoil::Insert(n, line) => lines.insert(n % count, format!("{line}\r\n").into_bytes()),

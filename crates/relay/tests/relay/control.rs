@@ -1,11 +1,8 @@
 //! Registration, the control link and signed tokens, against a small orchestrator of the test's own.
 
-mod orchestrator;
-mod support;
-
-use orchestrator::{Orchestrator, claims, plan};
+use crate::orchestrator::{Orchestrator, claims, plan};
+use crate::support::{Bench, DEADLINE, WHIP_OFFER, head};
 use protocol::{FromRelay, MediaScope};
-use support::{Bench, DEADLINE, WHIP_OFFER, head};
 use tokio::time::timeout;
 
 fn toml(folder: &tempfile::TempDir, orchestrator: &Orchestrator) -> String {
@@ -162,7 +159,7 @@ async fn only_a_fresh_token_of_this_orchestrator_for_this_site_and_conference_is
         (orchestrator.token(&expired), 401, "token_expired"),
         (stranger.token(&good), 401, "token_unknown"),
         (orchestrator.token(&audience), 401, "token_unknown"),
-        (orchestrator.unsigned(&good), 401, "token_unknown"),
+        (Orchestrator::unsigned(&good), 401, "token_unknown"),
         (spoiled, 401, "token_unknown"),
         ("x".repeat(5000), 401, "token_unknown"),
         (orchestrator.token(&claims(hall("B"))), 403, "other_scope"),

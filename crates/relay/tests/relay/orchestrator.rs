@@ -126,7 +126,7 @@ impl Orchestrator {
     }
 
     /// The same claims under `alg: none`.
-    pub fn unsigned(&self, claims: &MediaClaims) -> String {
+    pub fn unsigned(claims: &MediaClaims) -> String {
         let json = serde_json::to_vec(claims).expect("JSON");
         format!(
             "{}.{}.",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Nothing in these tests takes this long; when it does, it never will.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 pub const WHIP_OFFER: &str = include_str!("../offers/chromium_whip.sdp");
 pub const WHEP_OFFER: &str = include_str!("../offers/chromium_whep_four.sdp");
@@ -15,9 +15,9 @@ pub const WHEP_OFFER: &str = include_str!("../offers/chromium_whep_four.sdp");
 /// The part of a `relay.toml` that every test shares.
 pub fn head(folder: &Path) -> String {
     format!(
-        "id = \"ward\"\ndata.dir = {:?}\nhttp.listen = \"127.0.0.1:0\"\nmetrics.listen = \"127.0.0.1:0\"\n\
+        "id = \"ward\"\ndata.dir = '{}'\nhttp.listen = \"127.0.0.1:0\"\nmetrics.listen = \"127.0.0.1:0\"\n\
          media.listen = \"127.0.0.1:0\"\n",
-        folder.join("data")
+        folder.join("data").display()
     )
 }
 

@@ -1,11 +1,9 @@
 //! HTTPS with a certificate that changes under way.
 
-mod support;
-
+use crate::support::{Bench, DEADLINE, head};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::{Certificate, Client};
 use std::path::Path;
-use support::{Bench, DEADLINE, head};
 
 /// Writes a certificate for 127.0.0.1 by a new authority, and answers the authority's.
 fn renew(folder: &Path) -> Certificate {

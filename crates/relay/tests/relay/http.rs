@@ -1,9 +1,7 @@
 //! WHIP and WHEP over HTTP, against a standalone relay: what is served, and every refusal of every route.
 
-mod support;
-
+use crate::support::{Bench, WHEP_OFFER, WHIP_OFFER, head};
 use reqwest::Method;
-use support::{Bench, WHEP_OFFER, WHIP_OFFER, head};
 
 const HALL_A: &str = "hall-a-0123456789";
 const HALL_B: &str = "hall-b-0123456789";
@@ -109,269 +107,141 @@ async fn a_hall_publishes_watches_and_leaves() {
     bench.end().await;
 }
 
+/// Refusals of every endpoint: who asks, with which body, and what the answer says.
+/// `good` may use the endpoint, `other` may use another one.
+const ENDPOINT_REFUSALS: &str = "
+    POST  | -      | sdp   | empty  | 401 | no Authorization: Bearer header
+    POST  | nobody | sdp   | empty  | 401 | not one this relay accepts
+    POST  | other  | sdp   | empty  | 403 | this token is for
+    GET   | good   | sdp   | empty  | 405 | allowed here: POST, OPTIONS
+    PUT   | good   | sdp   | empty  | 405 | allowed here: POST, OPTIONS
+    PATCH | good   | sdp   | empty  | 405 | allowed here: POST, OPTIONS
+    POST  | good   | plain | whip   | 415 | found Content-Type \"text/plain\"
+    POST  | good   | -     | whip   | 415 | expected application/sdp
+    POST  | good   | sdp   | large  | 413 | at most 65536 bytes
+    POST  | good   | sdp   | empty  | 400 | line 1: found the end of the text
+    POST  | good   | sdp   | broken | 400 | line 2
+";
+
+/// Endpoint, its token, a token for something else.
+const ENDPOINTS: [(&str, &str, &str); 4] = [
+    ("/whip/A", HALL_A, HALL_B),
+    ("/whep/A", HALL_A, WATCH_A),
+    ("/whep/A/return", WATCH_A, HALL_A),
+    ("/whep/program", PROGRAM, HALL_A),
+];
+
+/// Method, path, token, body, status, words.
+const OTHER_REFUSALS: &str = "
+    POST   | /whip/A         | hall_a  | no_ufrag | 400 | m-line 1 (audio): found no a=ice-ufrag
+    POST   | /whip/A         | hall_a  | whep     | 400 | no m-line on which the client sends
+    POST   | /whep/A         | hall_a  | whip     | 400 | no m-line on which the client receives
+    POST   | /whip/B         | hall_a  | empty    | 403 | this token is for hall A
+    POST   | /whip/%C4%90    | hall_a  | empty    | 403 | this token is for hall A
+    POST   | /whip/%FF       | hall_a  | empty    | 403 | this token is for hall A
+    POST   | /whip/Z         | hall_z  | empty    | 404 | site Z does not attach
+    POST   | /whep/Z         | hall_z  | empty    | 404 | site Z does not attach
+    POST   | /whep/Z/return  | watch_z | empty    | 404 | site Z does not attach
+    POST   | /whep/program/x | program | empty    | 404 | this relay serves /whip/{site}
+    GET    | /               | -       | empty    | 404 | this relay serves /whip/{site}
+    DELETE | /session/none   | -       | empty    | 401 | no Authorization
+    DELETE | /session/none   | hall_a  | empty    | 404 | no such session
+    DELETE | /session/%FF    | hall_a  | empty    | 404 | no such session
+    GET    | /session/none   | hall_a  | empty    | 405 | allowed here: DELETE, OPTIONS
+";
+
+/// The lines of a table, each as its trimmed cells.
+fn rows<const N: usize>(table: &'static str) -> impl Iterator<Item = [&'static str; N]> {
+    table.lines().filter(|line| line.contains('|')).map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        cells.try_into().expect("a whole row")
+    })
+}
+
+fn token(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "-" => return None,
+        "nobody" => "a-token-of-nobody",
+        "hall_a" => HALL_A,
+        "hall_z" => HALL_Z,
+        "watch_z" => WATCH_Z,
+        "program" => PROGRAM,
+        other => panic!("no token {other}"),
+    })
+}
+
+fn body(name: &str) -> String {
+    match name {
+        "empty" => String::new(),
+        "broken" => "v=0\r\no=?".to_owned(),
+        "large" => "a".repeat(65_537),
+        "whip" => WHIP_OFFER.to_owned(),
+        "whep" => WHEP_OFFER.to_owned(),
+        "no_ufrag" => WHIP_OFFER.replace("a=ice-ufrag:WL3r\r\n", ""),
+        other => panic!("no body {other}"),
+    }
+}
+
+/// The request is refused with this status, as a problem that says this.
+async fn refused(request: reqwest::RequestBuilder, status: &str, said: &str, case: &str) {
+    let answer = request.send().await.expect("an answer");
+    let headers = answer.headers().clone();
+    assert_eq!(answer.status().as_str(), status, "{case}");
+    assert_eq!(
+        headers["content-type"], "application/problem+json",
+        "{case}"
+    );
+    assert_eq!(headers["access-control-allow-origin"], "*", "{case}");
+    assert_eq!(
+        headers.contains_key("www-authenticate"),
+        status == "401",
+        "{case}"
+    );
+    assert_eq!(headers.contains_key("allow"), status == "405", "{case}");
+    let problem: protocol::Problem = answer.json().await.expect("a problem");
+    assert_eq!(problem.status.to_string(), status, "{case}");
+    assert!(problem.detail.contains(said), "{case}: {}", problem.detail);
+}
+
 #[tokio::test]
-async fn every_route_refuses_in_words() {
+async fn every_endpoint_refuses_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = bench(&folder).await;
-    let sdp = "application/sdp";
-    let large = "a".repeat(65_537);
-    let missing = WHIP_OFFER.replace("a=ice-ufrag:WL3r\r\n", "");
-    struct Case<'a>(
-        Method,
-        &'a str,
-        Option<&'a str>,
-        &'a str,
-        &'a str,
-        u16,
-        &'a str,
-    );
-    let mut cases = Vec::new();
-    for (path, good, other, unknown_path, unknown) in [
-        ("/whip/A", HALL_A, HALL_B, "/whip/Z", HALL_Z),
-        ("/whep/A", HALL_A, WATCH_A, "/whep/Z", HALL_Z),
-        ("/whep/A/return", WATCH_A, HALL_A, "/whep/Z/return", WATCH_Z),
-        ("/whep/program", PROGRAM, HALL_A, "/whep/program/x", PROGRAM),
-    ] {
-        cases.extend([
-            Case(
-                Method::POST,
-                path,
-                None,
-                sdp,
-                "",
-                401,
-                "no Authorization: Bearer header",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some("a-token-of-nobody"),
-                sdp,
-                "",
-                401,
-                "not one this relay accepts",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(other),
-                sdp,
-                "",
-                403,
-                "this token is for",
-            ),
-            Case(Method::POST, unknown_path, Some(unknown), sdp, "", 404, ""),
-            Case(
-                Method::GET,
-                path,
-                Some(good),
-                sdp,
-                "",
-                405,
-                "allowed here: POST, OPTIONS",
-            ),
-            Case(
-                Method::PUT,
-                path,
-                Some(good),
-                sdp,
-                "",
-                405,
-                "allowed here: POST, OPTIONS",
-            ),
-            Case(
-                Method::PATCH,
-                path,
-                Some(good),
-                sdp,
-                "",
-                405,
-                "allowed here: POST, OPTIONS",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(good),
-                "text/plain",
-                WHIP_OFFER,
-                415,
-                "found Content-Type \"text/plain\"",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(good),
-                "",
-                WHIP_OFFER,
-                415,
-                "expected application/sdp",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(good),
-                sdp,
-                &large,
-                413,
-                "at most 65536 bytes",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(good),
-                sdp,
-                "",
-                400,
-                "line 1: found the end of the text",
-            ),
-            Case(
-                Method::POST,
-                path,
-                Some(good),
-                sdp,
-                "v=0\r\no=?",
-                400,
-                "line 2",
-            ),
-        ]);
-    }
-    cases.extend([
-        Case(
-            Method::POST,
-            "/whip/A",
-            Some(HALL_A),
-            sdp,
-            &missing,
-            400,
-            "m-line 1 (audio): found no a=ice-ufrag",
-        ),
-        Case(
-            Method::POST,
-            "/whip/A",
-            Some(HALL_A),
-            sdp,
-            WHEP_OFFER,
-            400,
-            "no m-line on which the client sends",
-        ),
-        Case(
-            Method::POST,
-            "/whep/A",
-            Some(HALL_A),
-            sdp,
-            WHIP_OFFER,
-            400,
-            "no m-line on which the client receives",
-        ),
-        Case(
-            Method::POST,
-            "/whip/%FF",
-            Some(HALL_A),
-            sdp,
-            "",
-            403,
-            "this token is for hall A",
-        ),
-        Case(
-            Method::POST,
-            "/whip/B",
-            Some(HALL_A),
-            sdp,
-            "",
-            403,
-            "this token is for hall A",
-        ),
-        Case(
-            Method::POST,
-            "/whip/%C4%90",
-            Some(HALL_A),
-            sdp,
-            "",
-            403,
-            "this token is for hall A",
-        ),
-        Case(
-            Method::GET,
-            "/",
-            None,
-            sdp,
-            "",
-            404,
-            "this relay serves /whip/{site}",
-        ),
-        Case(
-            Method::DELETE,
-            "/session/none",
-            None,
-            sdp,
-            "",
-            401,
-            "no Authorization",
-        ),
-        Case(
-            Method::DELETE,
-            "/session/none",
-            Some(HALL_A),
-            sdp,
-            "",
-            404,
-            "no such session",
-        ),
-        Case(
-            Method::DELETE,
-            "/session/%FF",
-            Some(HALL_A),
-            sdp,
-            "",
-            404,
-            "no such session",
-        ),
-        Case(
-            Method::GET,
-            "/session/none",
-            Some(HALL_A),
-            sdp,
-            "",
-            405,
-            "allowed here: DELETE, OPTIONS",
-        ),
-    ]);
-    for Case(method, path, token, content_type, body, status, said) in cases {
-        let mut request = bench
-            .request(method.clone(), path, token)
-            .body(body.to_owned());
-        if !content_type.is_empty() {
-            request = request.header("Content-Type", content_type);
+    for (path, good, other) in ENDPOINTS {
+        for [method, who, media_type, offer, status, said] in rows(ENDPOINT_REFUSALS) {
+            let token = match who {
+                "good" => Some(good),
+                "other" => Some(other),
+                name => token(name),
+            };
+            let method = method.parse().expect("a method");
+            let mut request = bench.request(method, path, token).body(body(offer));
+            match media_type {
+                "sdp" => request = request.header("Content-Type", "application/sdp"),
+                "plain" => request = request.header("Content-Type", "text/plain"),
+                _ => {}
+            }
+            refused(
+                request,
+                status,
+                said,
+                &format!("{path} {who} {media_type} {offer}"),
+            )
+            .await;
         }
-        let answer = request.send().await.expect("an answer");
-        let case = format!(
-            "{method} {path} {token:?} {content_type:?} {} bytes",
-            body.len()
-        );
-        assert_eq!(answer.status(), status, "{case}");
-        assert_eq!(
-            answer.headers()["content-type"],
-            "application/problem+json",
-            "{case}"
-        );
-        assert_eq!(
-            answer.headers()["access-control-allow-origin"],
-            "*",
-            "{case}"
-        );
-        assert_eq!(
-            answer.headers().contains_key("www-authenticate"),
-            status == 401,
-            "{case}"
-        );
-        assert_eq!(
-            answer.headers().contains_key("allow"),
-            status == 405,
-            "{case}"
-        );
-        let problem: protocol::Problem = answer.json().await.expect("a problem");
-        assert_eq!(problem.status, status, "{case}");
-        assert!(problem.detail.contains(said), "{case}: {}", problem.detail);
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_theirs_is_refused_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = bench(&folder).await;
+    for [method, path, who, offer, status, said] in rows(OTHER_REFUSALS) {
+        let method = method.parse().expect("a method");
+        let request = bench.request(method, path, token(who)).body(body(offer));
+        let request = request.header("Content-Type", "application/sdp");
+        refused(request, status, said, &format!("{path} {who} {offer}")).await;
     }
     bench.end().await;
 }
@@ -428,7 +298,7 @@ async fn a_flooding_hall_is_held_back_and_its_neighbour_is_not() {
     let bench = bench(&folder).await;
     let held_back =
         async { while bench.post("/whip/A", HALL_A, "nonsense").await.status() != 429 {} };
-    tokio::time::timeout(support::DEADLINE, held_back)
+    tokio::time::timeout(crate::support::DEADLINE, held_back)
         .await
         .expect("a flood is refused");
     assert_eq!(
