@@ -15,7 +15,9 @@ export function Relays({ store }: { store: Store }) {
           <thead>
             <tr>
               <th scope="col">{t("relay-name")}</th>
-              <th scope="col">{t("relay-level")}</th>
+              <th scope="col" class="spare">
+                {t("relay-level")}
+              </th>
               <th scope="col">{t("relay-parent")}</th>
               <th scope="col">{t("relay-halls")}</th>
               <th scope="col" class="spare">
@@ -30,7 +32,7 @@ export function Relays({ store }: { store: Store }) {
                 <th scope="row" title={relay.site}>
                   {relay.id}
                 </th>
-                <td>{relay.level}</td>
+                <td class="spare">{relay.level}</td>
                 <td>{relay.parent ?? "–"}</td>
                 <td>
                   {number(relay.halls)}/{number(relay.capacity)}

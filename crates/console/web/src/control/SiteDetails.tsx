@@ -13,12 +13,12 @@ import type { Store } from "./store.ts";
 import type { Node } from "./tree.ts";
 
 export function SiteDetails({ store }: { store: Store }) {
-  const node = store.chosen.value;
+  const chosen = store.chosen.value;
   const conference = store.head.value!.id;
   return (
     <section class="panel details" aria-label={t("selected-site")} data-testid="details">
-      {node ? (
-        <Chosen node={node} conference={conference} />
+      {chosen ? (
+        <Chosen {...chosen} conference={conference} />
       ) : (
         <>
           <h2>{t("selected-site")}</h2>
@@ -29,8 +29,7 @@ export function SiteDetails({ store }: { store: Store }) {
   );
 }
 
-function Chosen({ node, conference }: { node: Node; conference: string }) {
-  const { site } = node;
+function Chosen({ node, site, conference }: { node: Node; site: SiteView; conference: string }) {
   const silent =
     site.link_mode !== "two_way" || site.link.state === "not_joined" || site.link.state === "lost";
   return (
@@ -80,7 +79,7 @@ function Health({ site }: { site: SiteView }) {
     ["program", t("health-program"), shown(t("health-packets", { n: number(link.program_packets) }))],
     ["relay", t("health-relay"), site.relay ?? "–"],
     ["mode", t("health-mode"), t(`mode-${site.link_mode.replace("_", "-")}`)],
-    ["since", t("health-since"), link.since_ms > 0 ? clock(link.since_ms) : "–"],
+    ["since", t("health-since"), joined && link.since_ms > 0 ? clock(link.since_ms) : "–"],
   ];
   return (
     <dl class="health">
@@ -103,7 +102,7 @@ function SiteFigures({ node }: { node: Node }) {
           <th scope="col">{t("figures")}</th>
           <th scope="col">{t("counts-expected")}</th>
           <th scope="col">{t("counts-present")}</th>
-          <th scope="col">{t("counts-late")}</th>
+          <th scope="col">{t("late-short")}</th>
           <th scope="col">{t("counts-excused")}</th>
           <th scope="col">{t("counts-unexcused")}</th>
         </tr>

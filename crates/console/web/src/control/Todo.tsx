@@ -28,7 +28,7 @@ export function Todo({ store }: { store: Store }) {
       <h2>{t("todo")}</h2>
       {nothing && <p class="empty good">{t("todo-none")}</p>}
       {list.length > 0 && (
-        <Group title={t("alarms")} count={list.length} open testId="alarms">
+        <Group title={t("alarms")} count={list.length} testId="alarms">
           {list.slice(0, LIST_MAX).map((alarm) => (
             <AlarmLine
               key={`${alarm.kind}${alarm.relay}${alarm.node?.site.code}`}
@@ -57,14 +57,13 @@ export function Path({ node }: { node: Node }) {
 interface GroupProps {
   title: string;
   count: number;
-  open?: boolean;
   testId: string;
   children: preact.ComponentChildren;
 }
 
-function Group({ title, count, open = false, testId, children }: GroupProps) {
+function Group({ title, count, testId, children }: GroupProps) {
   return (
-    <details open={open} data-testid={testId} data-count={count}>
+    <details open data-testid={testId} data-count={count}>
       <summary>
         {title} <b>{number(count)}</b>
       </summary>

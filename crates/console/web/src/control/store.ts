@@ -23,9 +23,11 @@ export class Store {
   readonly alarms = computed(() => (this.version.value, alarms(this.tree, this.relays.value.values())));
   readonly missing = computed(() => (this.version.value, missing(this.tree)));
   readonly tallies = computed(() => (this.version.value, this.tree.tallies()));
+  /** The node changes in place, so the site goes along: without it nothing would seem to have changed. */
   readonly chosen = computed(() => {
     this.version.value;
-    return this.selected.value === null ? null : (this.tree.nodes.get(this.selected.value) ?? null);
+    const node = this.selected.value === null ? undefined : this.tree.nodes.get(this.selected.value);
+    return node ? { node, site: node.site } : null;
   });
 
   constructor(conference: string, onRefused: () => Promise<void>) {

@@ -68,6 +68,7 @@ tree-none = No site matches.
 tree-found = { $n } sites match
 branch-summary = { $lost } lost, { $degraded } poor, { $notjoined } not in
 reported-of = { $reported }/{ $sites } sites
+late-short = Late
 unreported = not reported
 
 # Pictures

@@ -68,6 +68,7 @@ tree-none = Không có điểm cầu nào khớp.
 tree-found = { $n } điểm cầu khớp
 branch-summary = { $lost } mất, { $degraded } kém, { $notjoined } chưa vào
 reported-of = { $reported }/{ $sites } điểm
+late-short = Đi chậm
 unreported = chưa báo cáo
 
 # Hình
