@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
+/// The media libraries tell every state of every session at `info`: 56 halls would drown what matters.
+const LOG_DEFAULT: &str = "info,rtc=warn,rtc_dtls=warn,rtc_ice=warn,rtc_srtp=warn,webrtc=warn";
+
 /// Options of every role.
 #[derive(Args)]
 pub struct Options {
@@ -60,7 +63,7 @@ fn run(
     workers: usize,
     role: impl AsyncFnOnce(String, String, CancellationToken) -> Result<()>,
 ) -> Result<ExitCode> {
-    telemetry::log::init_from_env("info")?;
+    telemetry::log::init_from_env(LOG_DEFAULT)?;
     let (text, file) = read(&options.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.max(1))

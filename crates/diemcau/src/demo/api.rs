@@ -132,7 +132,7 @@ pub struct HallStatus {
     /// Packets its own queues dropped.
     pub dropped_locally: u64,
     /// Its head count is acknowledged.
-    pub counted: bool,
+    pub counted: Option<bool>,
 }
 
 /// What the hall agents say of themselves.

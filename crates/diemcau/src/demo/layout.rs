@@ -81,7 +81,7 @@ impl Layout {
         Ok(Self {
             ports: kept(&folder.join("ports.json"), || Ports::free(options.address))?,
             admin_password: kept(&folder.join("admin-password.json"), || {
-                Ok(tls::random_text())
+                tls::random_text()
             })?,
             address: options.address,
             halls: usize::from(options.halls),
@@ -251,7 +251,7 @@ impl Layout {
     fn join_key(&self, relay: RelaySpec) -> Result<String> {
         kept(
             &self.folder.join(format!("join-key-{}.json", relay.id)),
-            || Ok(tls::random_text()),
+            tls::random_text,
         )
     }
 }

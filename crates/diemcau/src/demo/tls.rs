@@ -48,11 +48,11 @@ pub fn ensure(folder: &Path, address: IpAddr) -> Result<()> {
     )
 }
 
-/// A random text nobody guesses: two version 7 UUIDs hold 148 random bits.
-pub fn random_text() -> String {
-    format!(
-        "{}{}",
-        uuid::Uuid::now_v7().simple(),
-        uuid::Uuid::now_v7().simple()
-    )
+/// A random text nobody guesses and a person can type: 80 bits in lower-case base 32.
+pub fn random_text() -> Result<String> {
+    // No 0, 1, l, o: read aloud, they are taken for one another.
+    const LETTERS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
+    let mut random = [0; 16];
+    aws_lc_rs::rand::fill(&mut random).context("asking the system for random bytes")?;
+    Ok(random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
 }
