@@ -9,6 +9,7 @@ mod table_toml;
 use crate::tree::{self, Link};
 use crate::{Counts, SITES_MAX, Site, TreeFault};
 use cells::Cells;
+use std::collections::BTreeSet;
 
 /// One imported row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,9 @@ fn finish(cells: &[Cells], mut faults: Vec<Fault>) -> Result<Vec<Row>, Vec<Fault
         return Ok(rows);
     }
     faults.sort_by_key(|fault| fault.line);
+    // One place is told once: what follows from its first fault would only confuse.
+    let mut told = BTreeSet::new();
+    faults.retain(|fault| fault.line.is_none() || told.insert((fault.line, fault.column.clone())));
     Err(faults)
 }
 

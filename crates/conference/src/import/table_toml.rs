@@ -87,15 +87,16 @@ impl Reader<'_> {
                 );
                 continue;
             };
-            match scalar(value.get_ref(), name) {
-                Some(text) => cells.push(name, self.lines.of(value.span().start), &text),
-                None => self.fault(
-                    &value.span(),
-                    name,
-                    value.get_ref().type_str().to_owned(),
-                    "a single value",
-                ),
+            let text = scalar(value.get_ref(), name);
+            if text.is_none() {
+                let found = value.get_ref().type_str().to_owned();
+                self.fault(&value.span(), name, found, "a single value");
             }
+            cells.push(
+                name,
+                self.lines.of(value.span().start),
+                &text.unwrap_or_default(),
+            );
         }
         Some(cells)
     }
