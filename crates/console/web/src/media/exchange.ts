@@ -20,16 +20,17 @@ export async function exchange(pc: RTCPeerConnection, endpoint: string, token: s
   try {
     await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
   } catch (error) {
-    end(session);
+    void end(session);
     throw error;
   }
   return session;
 }
 
 /** Ends a session at the relay. `keepalive` lets it go out while the page is being closed. */
-export function end(session: Session): void {
+export async function end(session: Session): Promise<void> {
   const headers = { Authorization: `Bearer ${session.token}` };
-  void fetch(session.url, { method: "DELETE", headers, keepalive: true }).catch(() => undefined);
+  const signal = AbortSignal.timeout(2000);
+  await fetch(session.url, { method: "DELETE", headers, keepalive: true, signal }).catch(() => undefined);
 }
 
 function gathered(pc: RTCPeerConnection): Promise<void> {

@@ -85,7 +85,7 @@ async function session(
   const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   const before = stats.peek();
   let opened: Session | null = null;
-  const leave = () => opened && end(opened);
+  const leave = () => void (opened && end(opened));
   addEventListener("pagehide", leave);
   try {
     const grant = await options.grant();
@@ -99,9 +99,10 @@ async function session(
     return error instanceof Refused && error.retryAfterS ? Math.min(error.retryAfterS, 30) : false;
   } finally {
     removeEventListener("pagehide", leave);
-    if (opened) end(opened);
     shown.value = null;
-    pc.close();
+    // The relay is told first: closing says goodbye by itself, and the session to end would be gone.
+    if (opened) void end(opened).finally(() => pc.close());
+    else pc.close();
   }
 }
 
