@@ -29,7 +29,7 @@ class Stripes(VideoStreamTrack):
         timestamp, time_base = await self.next_timestamp()
         frame = av.VideoFrame(320, 180, "yuv420p")
         for plane in frame.planes:
-            row = bytes(64 + (8 * self.count + x) % 128 for x in range(plane.line_size))
+            row = bytes(64 + (3 * self.count + x) % 128 for x in range(plane.line_size))
             plane.update(row * plane.height)
         frame.pts, frame.time_base = timestamp, time_base
         self.count += 1
