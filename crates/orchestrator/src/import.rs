@@ -7,9 +7,27 @@ use crate::journal::{Entry, Journal, Past};
 use crate::problem::{ApiError, ApiResult};
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use conference::import::{Fault, Row, from_csv, from_toml};
 use conference::{Actor, Command};
 use jiff::Timestamp;
 use protocol::{ConferenceId, SiteCode};
+
+/// Where a list of sites comes from.
+pub enum SiteList {
+    /// CSV, in any encoding the import knows.
+    Csv(Bytes),
+    /// TOML: one `[[sites]]` table for each.
+    Toml(String),
+}
+
+impl SiteList {
+    fn rows(&self) -> Result<Vec<Row>, Vec<Fault>> {
+        match self {
+            Self::Csv(bytes) => from_csv(bytes),
+            Self::Toml(text) => from_toml(text),
+        }
+    }
+}
 
 /// Founds the conference and starts its actor. All rows or none.
 pub async fn import(
@@ -18,7 +36,7 @@ pub async fn import(
     id: ConferenceId,
     title: String,
     chair: SiteCode,
-    csv: Bytes,
+    list: SiteList,
 ) -> ApiResult<Handle> {
     // One import at a time: two of the same id must not both found it.
     let _turn = app.importing.lock().await;
@@ -31,7 +49,7 @@ pub async fn import(
         ));
     }
     // 40,000 rows take a while to check; others are served meanwhile.
-    let rows = tokio::task::spawn_blocking(move || conference::import::from_csv(&csv))
+    let rows = tokio::task::spawn_blocking(move || list.rows())
         .await
         .map_err(|error| ApiError::fault(&error))?
         .map_err(convert::import_problem)?;

@@ -130,7 +130,7 @@ impl Past {
         match entry {
             Entry::Rule(event) => self.conference.fold(&event)?,
             Entry::Operation(Operation::PlanIssued { epoch, digest }) => {
-                self.plan = Some((epoch, digest))
+                self.plan = Some((epoch, digest));
             }
             Entry::Operation(Operation::LinkChanged { site, state, at_ms }) => {
                 self.links.insert(site, (state, at_ms));

@@ -29,15 +29,16 @@ mod journal;
 pub mod log;
 mod metrics;
 mod orchestrator;
-mod private_file;
 mod problem;
 mod relays;
 mod route_table;
 mod router;
 mod socket;
 mod tls;
+mod vault;
 
 pub use config::Config;
 pub use orchestrator::{LOG_FILE, Orchestrator, PASSWORD_VARIABLE, Running, StartError};
 pub use telemetry::config::ConfigError;
 pub use tls::TlsError;
+pub use vault::VaultError;

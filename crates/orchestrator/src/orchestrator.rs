@@ -8,16 +8,22 @@ use crate::auth::password::SIGN_INS_AT_ONCE_MAX;
 use crate::auth::tokens::Tokens;
 use crate::auth::{base64url, random};
 use crate::config::{self, Config};
+use crate::import::SiteList;
 use crate::journal::JournalError;
 use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
 use crate::relays::Registry;
+use crate::vault::VaultError;
 use crate::{import, router, tls};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use conference::Actor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use protocol::{ConferenceId, Role};
+use std::fs::DirBuilder;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +39,13 @@ pub const LOG_FILE: &str = "log.db";
 /// Gives the first user's password; without it a random one is made and printed once.
 pub const PASSWORD_VARIABLE: &str = "DIEMCAU_ADMIN_PASSWORD";
 const FIRST_USER: &str = "admin";
+/// The folder holds secrets: nobody else reads it.
+const PRIVATE: u32 = 0o700;
 /// Requests under way may take so long to end; web sockets end at once.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A request's head is a few KiB; who needs longer for it is not sending one.
+const HEADER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +61,9 @@ pub enum StartError {
     /// The log.
     #[error("the log cannot be opened")]
     Log(#[from] LogError),
+    /// Keys, users and sessions.
+    #[error("secrets in the log's vault")]
+    Vault(#[from] VaultError),
     /// A conference's stream.
     #[error("conference {conference} cannot be read from the log")]
     Conference {
@@ -183,13 +197,17 @@ async fn open(
         folder: data.display().to_string(),
         source,
     };
-    std::fs::create_dir_all(data).map_err(faulty)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE)
+        .create(data)
+        .map_err(faulty)?;
     let log = Log::open(&data.join(LOG_FILE))?;
     check_chains(data, &metrics).await;
-    let keys = Arc::new(Installation::load(data).map_err(faulty)?);
-    let accounts = Accounts::load(data).map_err(faulty)?;
-    make_users(&accounts, &config.users).map_err(faulty)?;
-    make_first_user(&accounts).map_err(faulty)?;
+    let keys = Arc::new(Installation::load(&log).await?);
+    let accounts = Accounts::load(&log).await?;
+    make_users(&accounts, &config.users).await?;
+    make_first_user(&accounts).await?;
     let is_tls = config.tls.is_some();
     Ok(App {
         tokens: Tokens::new(&keys),
@@ -234,17 +252,19 @@ fn own_url(is_tls: bool, http: SocketAddr) -> Url {
 }
 
 /// Users of the configuration, where they are new or changed.
-fn make_users(accounts: &Accounts, users: &[config::User]) -> std::io::Result<()> {
+async fn make_users(accounts: &Accounts, users: &[config::User]) -> Result<(), VaultError> {
     for user in users {
         let known = accounts.check(&user.name, &user.password);
         if known.is_none_or(|known| known.role != user.role) {
-            accounts.put_user(&user.name, user.role, &user.password)?;
+            accounts
+                .put_user(&user.name, user.role, &user.password)
+                .await?;
         }
     }
     Ok(())
 }
 
-fn make_first_user(accounts: &Accounts) -> std::io::Result<()> {
+async fn make_first_user(accounts: &Accounts) -> Result<(), VaultError> {
     let given = std::env::var(PASSWORD_VARIABLE)
         .ok()
         .filter(|password| !password.is_empty());
@@ -252,7 +272,9 @@ fn make_first_user(accounts: &Accounts) -> std::io::Result<()> {
         return Ok(());
     }
     let password = given.clone().unwrap_or_else(|| base64url(&random::<12>()));
-    accounts.put_user(FIRST_USER, Role::Operator, &password)?;
+    accounts
+        .put_user(FIRST_USER, Role::Operator, &password)
+        .await?;
     if given.is_none() {
         // To the terminal and not to the log lines: those are collected and kept.
         eprintln!(
@@ -291,16 +313,26 @@ async fn import_conferences(
             file: conference.sites.display().to_string(),
             reason,
         };
-        let csv = std::fs::read(&conference.sites).map_err(|error| faulty(error.to_string()))?;
+        let list = read_list(&conference.sites).map_err(|error| faulty(error.to_string()))?;
         let (id, title, chair) = (
             conference.id.clone(),
             conference.title.clone(),
             conference.chair.clone(),
         );
-        let imported = import::import(app, Actor::System, id, title, chair, csv.into()).await;
+        let imported = import::import(app, Actor::System, id, title, chair, list).await;
         imported.map_err(|refusal| faulty(refusal.in_lines()))?;
     }
     Ok(())
+}
+
+fn read_list(file: &Path) -> std::io::Result<SiteList> {
+    if file
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
+        return Ok(SiteList::Toml(std::fs::read_to_string(file)?));
+    }
+    Ok(SiteList::Csv(std::fs::read(file)?.into()))
 }
 
 fn serve(
@@ -311,15 +343,16 @@ fn serve(
     let service = router::service(app).into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     tokio::spawn(stop_gracefully(app.stop.clone(), handle.clone()));
-    let listen_failed = |source| StartError::Listen {
-        listen: SocketAddr::from(([0, 0, 0, 0], 0)),
-        source,
-    };
-    let serving = match tls {
+    let listen = listener
+        .local_addr()
+        .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+    let refused = |source| StartError::Listen { listen, source };
+    Ok(match tls {
         None => {
-            let server = axum_server::from_tcp(listener)
-                .map_err(listen_failed)?
+            let mut server = axum_server::from_tcp(listener)
+                .map_err(refused)?
                 .handle(handle);
+            patience(server.http_builder());
             tokio::spawn(async move { report(server.serve(service).await) })
         }
         Some(files) => {
@@ -329,13 +362,24 @@ fn serve(
                 live.clone(),
                 app.stop.clone(),
             ));
-            let server = axum_server::from_tcp_rustls(listener, live)
-                .map_err(listen_failed)?
+            let mut server = axum_server::from_tcp_rustls(listener, live)
+                .map_err(refused)?
                 .handle(handle);
+            patience(server.http_builder());
             tokio::spawn(async move { report(server.serve(service).await) })
         }
-    };
-    Ok(serving)
+    })
+}
+
+/// A client that opens a connection and says nothing does not keep it.
+fn patience(http: &mut Builder<TokioExecutor>) {
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEADER_TIME_MAX)
+        .keep_alive_timeout(HEADER_TIME_MAX);
 }
 
 async fn stop_gracefully(stop: CancellationToken, handle: Handle<SocketAddr>) {

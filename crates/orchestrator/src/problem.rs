@@ -80,17 +80,20 @@ impl ApiError {
 
     /// The refusal for a terminal: what was wrong, then every faulty place on a line of its own.
     pub fn in_lines(&self) -> String {
-        let mut text = self.problem.detail.clone();
-        for field in &self.problem.fields {
+        let place = |field: &FieldProblem| {
             let line = field
                 .line
                 .map_or_else(String::new, |line| format!("line {line}, "));
-            text += &format!(
-                "\n  {line}{}: found {}, expected {}",
+            format!(
+                "  {line}{}: found {}, expected {}",
                 field.column, field.found, field.expected
-            );
-        }
-        text
+            )
+        };
+        let places = self.problem.fields.iter().map(place);
+        std::iter::once(self.problem.detail.clone())
+            .chain(places)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Adds when to try again (RFC 9110 §10.2.3).

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::auth::Caller;
 use crate::extract::{Body, Ids};
+use crate::import::{SiteList, import as found};
 use crate::problem::{ApiError, ApiResult};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
@@ -89,14 +90,14 @@ pub async fn import(
             detail,
         ));
     }
-    let csv = read_csv(request).await?;
-    let handle = crate::import::import(
+    let list = SiteList::Csv(read_csv(request).await?);
+    let handle = found(
         &app,
         caller.actor(),
         conference,
         query.title,
         query.chair,
-        csv,
+        list,
     )
     .await?;
     Ok((StatusCode::CREATED, Json(handle.view().await?)))

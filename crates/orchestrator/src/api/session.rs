@@ -69,10 +69,10 @@ pub async fn sign_out(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> ApiResult<(StatusCode, [(HeaderName, String); 1])> {
-    if let Some(cookie) = caller::cookie(&headers).map(str::to_owned) {
-        let app = Arc::clone(&app);
-        blocking(move || app.accounts.close_session(&cookie))
-            .await?
+    if let Some(cookie) = caller::cookie(&headers) {
+        app.accounts
+            .close_session(cookie)
+            .await
             .map_err(|error| ApiError::fault(&error))?;
     }
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
@@ -88,28 +88,24 @@ async fn check(app: &Arc<App>, given: SignIn) -> ApiResult<Option<(SessionView, 
         .acquire()
         .await
         .map_err(|error| ApiError::fault(&error))?;
-    let app = Arc::clone(app);
-    blocking(move || {
-        let Some(person) = app.accounts.check(&given.user, &given.password) else {
-            return Ok(None);
-        };
-        let cookie = app.accounts.open_session(&person.user, clock::now_s())?;
-        Ok(Some((
-            SessionView {
-                user: person.user,
-                role: person.role,
-            },
-            cookie,
-        )))
-    })
-    .await?
-    .map_err(|error: std::io::Error| ApiError::fault(&error))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> ApiResult<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| ApiError::fault(&error))
+    let accounts = Arc::clone(app);
+    let checked =
+        tokio::task::spawn_blocking(move || accounts.accounts.check(&given.user, &given.password));
+    let Some(person) = checked.await.map_err(|error| ApiError::fault(&error))? else {
+        return Ok(None);
+    };
+    let opened = app
+        .accounts
+        .open_session(&person.user, clock::now_s())
+        .await;
+    let cookie = opened.map_err(|error| ApiError::fault(&error))?;
+    Ok(Some((
+        SessionView {
+            user: person.user,
+            role: person.role,
+        },
+        cookie,
+    )))
 }
 
 fn set_cookie(app: &App, cookie: &str) -> String {

@@ -1,17 +1,17 @@
-//! Users and their sessions, kept in one private file that outlives a restart.
+//! Users and their sessions, kept in the vault: they outlive a restart.
 
 use super::{base64url, password, random};
-use crate::private_file;
+use crate::log::Log;
+use crate::vault::{self, VaultError};
 use aws_lc_rs::digest;
 use protocol::Role;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
-const FILE: &str = "accounts.json";
+const NAME: &str = "accounts";
 /// A working day and the evening before it: nobody is signed out while a sitting is live.
 const SESSION_S: u64 = 36 * 3600;
 /// Overflow: the session that ends first is ended.
@@ -19,8 +19,10 @@ const SESSIONS_MAX: usize = 1024;
 
 /// All users and sessions.
 pub struct Accounts {
-    path: PathBuf,
-    state: Mutex<State>,
+    log: Log,
+    state: RwLock<State>,
+    /// Held from reading the state to replacing it, across the commit.
+    changing: Mutex<()>,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -61,38 +63,28 @@ pub struct SignedIn {
 }
 
 impl Accounts {
-    /// Reads the file; no file means no users yet.
-    pub fn load(data: &Path) -> io::Result<Self> {
-        let path = data.join(FILE);
-        let state = match private_file::read(&path)? {
-            None => State::default(),
-            Some(content) => serde_json::from_slice(&content).map_err(|error| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{} is damaged: {error}", path.display()),
-                )
-            })?,
-        };
+    /// Takes them out of the vault; none there means no users yet.
+    pub async fn load(log: &Log) -> Result<Self, VaultError> {
+        let state = vault::get(log, NAME).await?.unwrap_or_default();
         Ok(Self {
-            path,
-            state: Mutex::new(state),
+            log: log.clone(),
+            state: RwLock::new(state),
+            changing: Mutex::default(),
         })
     }
 
     /// Whether there is a user of this name.
     pub fn has_user(&self, user: &str) -> bool {
         self.state
-            .lock()
+            .read()
             .unwrap_or_else(PoisonError::into_inner)
             .users
             .contains_key(user)
     }
 
-    /// Adds a user, or gives one a new password and role; ends the sessions they had. Blocks for a hash
-    /// and a write.
-    pub fn put_user(&self, user: &str, role: Role, password: &str) -> io::Result<()> {
-        let password =
-            password::hash(password).map_err(|error| io::Error::other(error.to_string()))?;
+    /// Adds a user, or gives one a new password and role; ends the sessions they had. Blocks for a hash.
+    pub async fn put_user(&self, user: &str, role: Role, password: &str) -> Result<(), VaultError> {
+        let password = password::hash(password).map_err(|_| VaultError::NoHash)?;
         self.change(|state| {
             let id = state
                 .users
@@ -103,13 +95,14 @@ impl Accounts {
                 .insert(user.to_owned(), User { id, role, password });
             state.sessions.retain(|_, session| session.user != user);
         })
+        .await
     }
 
     /// Checks a password. Blocks for a hash.
     pub fn check(&self, user: &str, given: &str) -> Option<SignedIn> {
         let known = self
             .state
-            .lock()
+            .read()
             .unwrap_or_else(PoisonError::into_inner)
             .users
             .get(user)
@@ -125,8 +118,8 @@ impl Accounts {
         })
     }
 
-    /// Opens a session and answers the cookie's value: 256 random bits. Blocks for a write.
-    pub fn open_session(&self, user: &str, now_s: u64) -> io::Result<String> {
+    /// Opens a session and answers the cookie's value: 256 random bits.
+    pub async fn open_session(&self, user: &str, now_s: u64) -> Result<String, VaultError> {
         let cookie = base64url(&random::<32>());
         let session = Session {
             user: user.to_owned(),
@@ -146,14 +139,15 @@ impl Accounts {
                 }
             }
             state.sessions.insert(fingerprint(&cookie), session);
-        })?;
+        })
+        .await?;
         Ok(cookie)
     }
 
     /// Whose session this cookie is, while it lasts. Found by a hash of the cookie, so the time it takes
     /// says nothing about cookies that exist.
     pub fn session(&self, cookie: &str, now_s: u64) -> Option<SignedIn> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let session = state
             .sessions
             .get(&fingerprint(cookie))
@@ -166,22 +160,25 @@ impl Accounts {
         })
     }
 
-    /// Ends a session. Blocks for a write.
-    pub fn close_session(&self, cookie: &str) -> io::Result<()> {
+    /// Ends a session.
+    pub async fn close_session(&self, cookie: &str) -> Result<(), VaultError> {
         self.change(|state| {
             state.sessions.remove(&fingerprint(cookie));
         })
+        .await
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = state.clone();
+    /// What is changed counts when it is committed.
+    async fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), VaultError> {
+        let _turn = self.changing.lock().await;
+        let mut next = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         change(&mut next);
-        private_file::replace(
-            &self.path,
-            &serde_json::to_vec_pretty(&next).map_err(io::Error::other)?,
-        )?;
-        *state = next;
+        vault::put(&self.log, NAME, &next).await?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
 }
@@ -194,12 +191,18 @@ fn fingerprint(cookie: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_session_survives_a_restart_until_it_ends() {
+    fn log(data: &tempfile::TempDir) -> Log {
+        Log::open(&data.path().join("log.db")).expect("a log")
+    }
+
+    #[tokio::test]
+    async fn a_session_survives_a_restart_until_it_ends() {
         let data = tempfile::tempdir().expect("a folder");
-        let accounts = Accounts::load(data.path()).expect("empty");
+        let log = log(&data);
+        let accounts = Accounts::load(&log).await.expect("empty");
         accounts
             .put_user("lan", Role::Viewer, "correct horse")
+            .await
             .expect("kept");
         assert_eq!(accounts.check("lan", "wrong"), None);
         assert_eq!(accounts.check("nobody", "correct horse"), None);
@@ -207,54 +210,61 @@ mod tests {
             .check("lan", "correct horse")
             .expect("the right password");
         assert_eq!(lan.role, Role::Viewer);
-        let cookie = accounts.open_session("lan", 1_000).expect("kept");
+        let cookie = accounts.open_session("lan", 1_000).await.expect("kept");
 
-        let accounts = Accounts::load(data.path()).expect("read");
+        let accounts = Accounts::load(&log).await.expect("read");
         assert_eq!(accounts.session(&cookie, 2_000), Some(lan));
         assert_eq!(accounts.session(&cookie, 1_000 + SESSION_S), None);
         assert_eq!(accounts.session("guess", 2_000), None);
-        let file = std::fs::read_to_string(data.path().join(FILE)).expect("there");
-        assert!(!file.contains(&cookie), "the cookie itself is not kept");
-        accounts.close_session(&cookie).expect("kept");
+        let kept = log.get(NAME).await.expect("read").expect("there");
+        assert!(
+            !String::from_utf8(kept).expect("JSON").contains(&cookie),
+            "the cookie itself is not kept"
+        );
+        accounts.close_session(&cookie).await.expect("kept");
         assert_eq!(accounts.session(&cookie, 2_000), None);
     }
 
-    #[test]
-    fn a_new_password_ends_the_sessions_of_the_old() {
+    #[tokio::test]
+    async fn a_new_password_ends_the_sessions_of_the_old() {
         let data = tempfile::tempdir().expect("a folder");
-        let accounts = Accounts::load(data.path()).expect("empty");
+        let accounts = Accounts::load(&log(&data)).await.expect("empty");
         accounts
             .put_user("lan", Role::Operator, "first")
+            .await
             .expect("kept");
-        let cookie = accounts.open_session("lan", 0).expect("kept");
+        let cookie = accounts.open_session("lan", 0).await.expect("kept");
         accounts
             .put_user("lan", Role::Operator, "second")
+            .await
             .expect("kept");
         assert_eq!(accounts.session(&cookie, 1), None);
     }
 
-    #[test]
-    fn sessions_are_bounded() {
+    #[tokio::test]
+    async fn sessions_are_bounded() {
         let data = tempfile::tempdir().expect("a folder");
-        let accounts = Accounts::load(data.path()).expect("empty");
+        let accounts = Accounts::load(&log(&data)).await.expect("empty");
         accounts
             .put_user("lan", Role::Operator, "first")
+            .await
             .expect("kept");
-        {
-            let mut state = accounts.state.lock().expect("ours");
-            for n in 0..SESSIONS_MAX as u64 {
-                state.sessions.insert(
-                    n.to_string(),
-                    Session {
-                        user: "lan".into(),
-                        expires_at_s: 100 + n,
-                    },
-                );
-            }
-        }
-        let cookie = accounts.open_session("lan", 1).expect("kept");
+        let many = (0..SESSIONS_MAX as u64).map(|n| {
+            (
+                n.to_string(),
+                Session {
+                    user: "lan".into(),
+                    expires_at_s: 100 + n,
+                },
+            )
+        });
+        accounts
+            .change(|state| state.sessions.extend(many))
+            .await
+            .expect("kept");
+        let cookie = accounts.open_session("lan", 1).await.expect("kept");
         assert!(accounts.session(&cookie, 2).is_some());
-        let state = accounts.state.lock().expect("ours");
+        let state = accounts.state.read().expect("ours");
         assert_eq!(state.sessions.len(), SESSIONS_MAX);
         assert!(
             !state.sessions.contains_key("0"),

@@ -1,14 +1,14 @@
 //! The installation's own identity: one Ed25519 key that signs, one secret from which others are derived.
 
 use super::{base64url, from_base64url, random};
-use crate::private_file;
+use crate::log::Log;
+use crate::vault::{self, VaultError};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use std::io;
-use std::path::Path;
 
-const FILE: &str = "installation-key.json";
+const NAME: &str = "installation-key";
 
 /// The keys of this installation. Losing them means that every relay registers again and every hall
 /// gets a new link.
@@ -28,25 +28,24 @@ struct Stored {
 }
 
 impl Installation {
-    /// Reads the keys from the data folder, or makes them on the first start.
-    pub fn load(data: &Path) -> io::Result<Self> {
-        let path = data.join(FILE);
-        let damaged = || {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{} is damaged", path.display()),
-            )
+    /// Takes the keys out of the vault, or makes them on the first start.
+    pub async fn load(log: &Log) -> Result<Self, VaultError> {
+        let stored = match vault::get(log, NAME).await? {
+            Some(stored) => stored,
+            None => {
+                let made = Stored::make().map_err(|Unspecified| VaultError::NoKey)?;
+                vault::put(log, NAME, &made).await?;
+                made
+            }
         };
-        let stored = match private_file::read(&path)? {
-            Some(content) => serde_json::from_slice(&content).map_err(|_| damaged())?,
-            None => Stored::make(&path)?,
-        };
-        let pkcs8 = from_base64url(&stored.ed25519).ok_or_else(damaged)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
-        let secret = from_base64url(&stored.secret)
-            .filter(|secret| secret.len() == 32)
-            .ok_or_else(damaged)?;
-        Ok(Self {
+        Self::of(&stored).ok_or(VaultError::Damaged(NAME))
+    }
+
+    fn of(stored: &Stored) -> Option<Self> {
+        let pkcs8 = from_base64url(&stored.ed25519)?;
+        let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).ok()?;
+        let secret = from_base64url(&stored.secret).filter(|secret| secret.len() == 32)?;
+        Some(Self {
             pair,
             pkcs8,
             secret: hmac::Key::new(hmac::HMAC_SHA256, &secret),
@@ -89,21 +88,12 @@ impl Installation {
 }
 
 impl Stored {
-    fn make(path: &Path) -> io::Result<Self> {
-        let pair = Ed25519KeyPair::generate()
-            .map_err(|_| io::Error::other("no Ed25519 key could be made"))?;
-        let document = pair
-            .to_pkcs8()
-            .map_err(|_| io::Error::other("the Ed25519 key cannot be written"))?;
-        let stored = Self {
+    fn make() -> Result<Self, Unspecified> {
+        let document = Ed25519KeyPair::generate()?.to_pkcs8()?;
+        Ok(Self {
             ed25519: base64url(document.as_ref()),
             secret: base64url(&random::<32>()),
-        };
-        private_file::replace(
-            path,
-            &serde_json::to_vec(&stored).map_err(io::Error::other)?,
-        )?;
-        Ok(stored)
+        })
     }
 }
 
@@ -115,14 +105,23 @@ pub fn verify(public_key: &[u8], parts: &[&[u8]], signature: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+impl Installation {
+    /// Keys of an installation that lives as long as a test.
+    pub fn for_a_test() -> Self {
+        Self::of(&Stored::make().expect("keys")).expect("good keys")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_second_start_has_the_keys_of_the_first() {
+    #[tokio::test]
+    async fn the_second_start_has_the_keys_of_the_first() {
         let data = tempfile::tempdir().expect("a folder");
-        let first = Installation::load(data.path()).expect("made");
-        let second = Installation::load(data.path()).expect("read");
+        let log = Log::open(&data.path().join("log.db")).expect("a log");
+        let first = Installation::load(&log).await.expect("made");
+        let second = Installation::load(&log).await.expect("read");
         assert_eq!(first.public_key(), second.public_key());
         assert_eq!(
             first.derive("join", &["a", "b"]),
@@ -135,8 +134,7 @@ mod tests {
 
     #[test]
     fn words_that_join_to_the_same_text_derive_differently() {
-        let data = tempfile::tempdir().expect("a folder");
-        let keys = Installation::load(data.path()).expect("made");
+        let keys = Installation::for_a_test();
         let mut derived = vec![
             keys.derive("join", &["ab", "c"]),
             keys.derive("join", &["a", "bc"]),
@@ -148,11 +146,22 @@ mod tests {
         assert_eq!(derived.len(), 4);
     }
 
-    #[test]
-    fn a_damaged_key_file_is_named_and_not_replaced() {
+    #[tokio::test]
+    async fn damaged_keys_are_named_and_not_replaced() {
         let data = tempfile::tempdir().expect("a folder");
-        std::fs::write(data.path().join(FILE), "{}").expect("written");
-        let error = Installation::load(data.path()).err().expect("refused");
-        assert!(error.to_string().contains(FILE), "{error}");
+        let log = Log::open(&data.path().join("log.db")).expect("a log");
+        for damaged in [
+            "{}",
+            "no JSON",
+            "{\"ed25519\":\"AAAA\",\"secret\":\"AAAA\"}",
+        ] {
+            log.put(NAME, damaged.as_bytes()).await.expect("kept");
+            let error = Installation::load(&log).await.err().expect("refused");
+            assert!(error.to_string().contains(NAME), "{error}");
+            assert_eq!(
+                log.get(NAME).await.expect("read").as_deref(),
+                Some(damaged.as_bytes())
+            );
+        }
     }
 }

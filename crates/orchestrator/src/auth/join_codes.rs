@@ -113,18 +113,20 @@ fn fingerprint(credential: &str) -> Fingerprint {
 mod tests {
     use super::*;
 
-    fn setting() -> (tempfile::TempDir, Installation, ConferenceId, Vec<SiteCode>) {
-        let data = tempfile::tempdir().expect("a folder");
-        let keys = Installation::load(data.path()).expect("keys");
+    fn setting() -> (Installation, ConferenceId, Vec<SiteCode>) {
         let sites = ["DT-01", "DT-02"]
             .map(|site| site.parse().expect("a code"))
             .to_vec();
-        (data, keys, "thanh-hoa".parse().expect("an id"), sites)
+        (
+            Installation::for_a_test(),
+            "thanh-hoa".parse().expect("an id"),
+            sites,
+        )
     }
 
     #[test]
     fn the_link_and_the_code_let_the_same_site_in_however_the_code_is_typed() {
-        let (_data, keys, conference, sites) = setting();
+        let (keys, conference, sites) = setting();
         let codes = JoinCodes::default();
         codes.add(&keys, &conference, sites.iter());
         for site in &sites {
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn anything_else_lets_nobody_in() {
-        let (_data, keys, conference, sites) = setting();
+        let (keys, conference, sites) = setting();
         let codes = JoinCodes::default();
         codes.add(&keys, &conference, sites.iter().take(1));
         let other = credentials(&keys, &conference, &sites[1]);

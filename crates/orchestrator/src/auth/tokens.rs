@@ -81,12 +81,8 @@ mod tests {
 
     #[test]
     fn a_token_says_who_and_a_changed_or_foreign_one_nothing() {
-        let (here, there) = (
-            tempfile::tempdir().expect("a folder"),
-            tempfile::tempdir().expect("a folder"),
-        );
-        let tokens = Tokens::new(&Installation::load(here.path()).expect("keys"));
-        let foreign = Tokens::new(&Installation::load(there.path()).expect("keys"));
+        let tokens = Tokens::new(&Installation::for_a_test());
+        let foreign = Tokens::new(&Installation::for_a_test());
         let now_s = crate::clock::now_s();
         let conference: ConferenceId = "thanh-hoa".parse().expect("an id");
 
@@ -111,8 +107,7 @@ mod tests {
 
     #[test]
     fn a_token_without_signature_is_wrong() {
-        let data = tempfile::tempdir().expect("a folder");
-        let tokens = Tokens::new(&Installation::load(data.path()).expect("keys"));
+        let tokens = Tokens::new(&Installation::for_a_test());
         let (token, _) = tokens
             .grant(
                 "thanh-hoa".parse().expect("an id"),

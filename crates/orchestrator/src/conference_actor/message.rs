@@ -70,7 +70,7 @@ pub struct LiveStream {
 #[derive(Clone, Debug, PartialEq)]
 pub enum HallPush {
     /// The hall's state now.
-    State(HallState),
+    State(Box<HallState>),
     /// The link ends.
     Bye(String),
 }

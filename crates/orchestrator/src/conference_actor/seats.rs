@@ -35,7 +35,7 @@ impl Seats {
     ) -> (Seat, Option<TakenOver>) {
         self.next_id += 1;
         let id = self.next_id;
-        let (pushes, mut receiver) = watch::channel(HallPush::State(state));
+        let (pushes, mut receiver) = watch::channel(HallPush::State(Box::new(state)));
         receiver.mark_changed();
         let older = self.held.insert(
             site,
@@ -95,12 +95,12 @@ impl Seats {
                         HallState {
                             server_time_ms: last.server_time_ms,
                             ..state.clone()
-                        } != *last
+                        } != **last
                     }
                     HallPush::Bye(_) => false,
                 };
                 if is_new {
-                    *last = HallPush::State(state);
+                    *last = HallPush::State(Box::new(state));
                 }
                 is_new
             });

@@ -94,7 +94,7 @@ impl Link<'_> {
                 () = self.app.stop.cancelled() => return End::Quiet("the service stops"),
                 push = self.seat.next() => match push {
                     Some(HallPush::State(state)) => {
-                        if socket::send(socket, &ToHall::State(state)).await.is_err() {
+                        if socket::send(socket, &ToHall::State(*state)).await.is_err() {
                             return End::Quiet("too slow");
                         }
                     }

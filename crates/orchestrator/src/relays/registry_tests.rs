@@ -27,7 +27,14 @@ fn about(public_key: &str) -> About {
 }
 
 async fn registry(data: &std::path::Path) -> Registry {
-    let log = Log::open(&data.join("log.db")).expect("a log");
+    // The writer of an earlier log lets go of its lock when the last handle is gone.
+    let log = loop {
+        match Log::open(&data.join("log.db")) {
+            Ok(log) => break log,
+            Err(LogError::InUse(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     Registry::load(log, vec![allowed("province"), allowed("city")])
         .await
         .expect("loaded")
@@ -59,8 +66,7 @@ async fn a_join_key_is_one_identity_s_and_stays_so_after_a_restart() {
         assert_ne!(city.ssrc_block, first.ssrc_block);
         first.ssrc_block
     };
-    // The writer of the log lets go of its lock when the last handle is gone.
-    let registry = reopened(data.path()).await;
+    let registry = registry(data.path()).await;
     let other = registry
         .register(&id("province"), &key, about("three"))
         .await;
@@ -92,13 +98,4 @@ async fn another_relay_s_key_and_an_unknown_relay_are_refused_alike() {
         assert!(matches!(refused, Err(RegistryError::WrongKey)), "{relay}");
     }
     assert!(registry.all().is_empty());
-}
-
-async fn reopened(data: &std::path::Path) -> Registry {
-    loop {
-        if Log::open(&data.join("log.db")).is_ok() {
-            return registry(data).await;
-        }
-        tokio::task::yield_now().await;
-    }
 }

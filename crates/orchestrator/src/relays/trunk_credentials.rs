@@ -42,10 +42,9 @@ mod tests {
 
     #[test]
     fn each_trunk_has_its_own_credentials_and_keeps_them() {
-        let data = tempfile::tempdir().expect("a folder");
+        let keys = Installation::for_a_test();
         let id = |text: &str| text.parse().expect("an id");
         let of = |parent: &str, child: &str| {
-            let keys = Installation::load(data.path()).expect("keys");
             TrunkCredentials::derive(
                 &keys,
                 &"thanh-hoa".parse().expect("an id"),
