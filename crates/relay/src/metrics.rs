@@ -30,6 +30,9 @@ telemetry::metrics! {
         pub feed_frame_rate: GaugeVec = "relay_feed_frame_rate" by ["site"];
         /// Interarrival jitter of a feed's video, milliseconds (RFC 3550 section 6.4.1).
         pub feed_jitter: GaugeVec = "relay_feed_jitter_ms" by ["site"];
+        /// Datagrams dropped since start, by reason: not_ours, stun_refused, from_strangers, not_authentic, unannounced
+        /// and no_track came in, not_sent and socket_refused should have gone out.
+        pub drops: IntCounterVec = "relay_dropped_total" by ["reason"];
         /// Epoch of the plan in force; 0 before the first.
         pub plan_epoch: IntGauge = "relay_plan_epoch";
         /// Plans refused because their epoch was lower than that of the plan in force.
@@ -52,6 +55,9 @@ pub fn refresher(metrics: RelayMetrics, media: MediaHandle) -> impl Fn() + Send 
         let report = media.report();
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         metrics.refresh(&report, &mut seen);
+        for (reason, total) in media.drops().by_reason() {
+            raise_to(&metrics.drops.with_label_values(&[reason]), total);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod trunks;
 mod wires;
 
 use super::dtls::Dtls;
-use super::{LegId, MediaConfig, random};
+use super::{Drops, LegId, MediaConfig, random};
 use forwarding::{Router, SourceId, StreamId};
 use leg::Leg;
 use protocol::{RelayPlan, SiteCode};
@@ -54,7 +54,7 @@ pub(super) struct Core {
     ticks: Ticks,
     /// Rises with every change of state.
     version: u64,
-    counters: Counters,
+    counters: Drops,
     canonical: Vec<u8>,
 }
 
@@ -66,17 +66,6 @@ struct Origin {
     ssrc: u32,
     /// Set when the leg went: the stream ends soon unless another leg brings it.
     orphan_since: Option<Instant>,
-}
-
-/// Datagrams that went nowhere, by reason.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counters {
-    pub(super) not_ours: u64,
-    pub(super) stun_refused: u64,
-    pub(super) from_strangers: u64,
-    pub(super) not_authentic: u64,
-    pub(super) unannounced: u64,
-    pub(super) no_track: u64,
 }
 
 /// When the periodic work is due next.
@@ -152,7 +141,7 @@ impl Core {
                 second: now,
             },
             version: 0,
-            counters: Counters::default(),
+            counters: Drops::default(),
             canonical: Vec::with_capacity(2048),
         };
         core.numbers.own_ssrc = core.allocate_ssrc();

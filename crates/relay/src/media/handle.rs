@@ -1,6 +1,6 @@
 //! The way to the media thread: bounded commands in, snapshots and a change notice out.
 
-use super::{LegId, LegOpened, LegSpec, MediaError};
+use super::{Drops, LegId, LegOpened, LegSpec, MediaError};
 use arc_swap::ArcSwap;
 use protocol::{RelayPlan, RelayReport};
 use std::net::SocketAddr;
@@ -32,6 +32,7 @@ pub struct MediaHandle {
     pub(super) commands: SyncSender<Command>,
     pub(super) waker: Arc<mio::Waker>,
     pub(super) report: Arc<ArcSwap<RelayReport>>,
+    pub(super) drops: Arc<ArcSwap<Drops>>,
     pub(super) changed: watch::Receiver<u64>,
     pub(super) local_addr: SocketAddr,
 }
@@ -63,6 +64,11 @@ impl MediaHandle {
     /// The state of everything, at most 500 ms old; at once after a change of a feed's or leg's state.
     pub fn report(&self) -> Arc<RelayReport> {
         self.report.load_full()
+    }
+
+    /// What was dropped since start; as old as [`Self::report`].
+    pub fn drops(&self) -> Drops {
+        **self.drops.load()
     }
 
     /// Rises with every change of a feed's, leg's or trunk's state (not with counters).

@@ -6,6 +6,7 @@ mod announce;
 mod certificate;
 mod config;
 mod core;
+mod drops;
 mod dtls;
 mod handle;
 mod ingress;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use certificate::{CertificateError, MediaCertificate};
 pub use config::MediaConfig;
+pub use drops::Drops;
 pub use handle::MediaHandle;
 pub use leg_spec::{
     Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError,

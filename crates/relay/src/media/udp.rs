@@ -1,6 +1,6 @@
 //! The thread around the core: one socket, one loop.
 
-use super::MediaConfig;
+use super::{Drops, MediaConfig};
 use super::core::Core;
 use super::handle::{COMMANDS_MAX, Command, MediaHandle};
 use arc_swap::ArcSwap;
@@ -39,6 +39,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (commands, inbox) = sync_channel(COMMANDS_MAX);
     let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
+    let drops = Arc::new(ArcSwap::from_pointee(Drops::default()));
     let (version, changed) = watch::channel(0);
     let media = Thread {
         core,
@@ -46,6 +47,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         poll,
         inbox,
         report: report.clone(),
+        drops: drops.clone(),
         version,
         report_due: now,
         reported_at: now,
@@ -58,6 +60,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         commands,
         waker,
         report,
+        drops,
         changed,
         local_addr,
     })
@@ -83,6 +86,7 @@ struct Thread {
     poll: Poll,
     inbox: Receiver<Command>,
     report: Arc<ArcSwap<RelayReport>>,
+    drops: Arc<ArcSwap<Drops>>,
     version: watch::Sender<u64>,
     report_due: Instant,
     reported_at: Instant,
@@ -184,6 +188,10 @@ impl Thread {
         let may_publish = now.saturating_duration_since(self.reported_at) >= CHANGE_INTERVAL;
         if now >= self.report_due || (changed && may_publish) {
             self.report.store(Arc::new(self.core.report(now)));
+            self.drops.store(Arc::new(Drops {
+                socket_refused: self.send_failures,
+                ..self.core.drops()
+            }));
             self.report_due = now + REPORT_INTERVAL;
             self.reported_at = now;
             if changed {

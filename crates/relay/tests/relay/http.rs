@@ -328,3 +328,40 @@ async fn a_full_relay_says_when_to_come_back() {
     assert_eq!(problem.kind, "relay_full");
     bench.end().await;
 }
+
+#[tokio::test]
+async fn a_strangers_datagrams_are_counted_and_not_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = bench(&folder).await;
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    for datagram in [&b"\xFFgarbage"[..], &[0; 20], &[22; 40], &[128; 40]] {
+        socket
+            .send_to(datagram, bench.relay.media_address())
+            .await
+            .expect("sent");
+    }
+    let counted = async {
+        loop {
+            let metrics = bench.metrics().await;
+            let seen = |reason: &str| {
+                metrics.contains(&format!("relay_dropped_total{{reason=\"{reason}\"}} 1\n"))
+            };
+            if seen("not_ours")
+                && seen("stun_refused")
+                && metrics.contains("reason=\"from_strangers\"} 2\n")
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::support::DEADLINE, counted)
+        .await
+        .expect("every datagram is counted");
+    assert!(
+        socket.try_recv(&mut [0; 100]).is_err(),
+        "a stranger gets no answer"
+    );
+    bench.end().await;
+}

@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::leg::{Leg, Purpose};
-use crate::media::LegId;
+use crate::media::{Drops, LegId};
 use forwarding::{Kind, StreamId, StreamSpec};
 use protocol::{
     FeedReport, LegReport, LegRole, MediaKind, RelayReport, SiteCode, TrunkDirection, TrunkReport,
@@ -10,6 +10,14 @@ use protocol::{
 use std::time::Instant;
 
 impl Core {
+    /// What was dropped since start; the socket's refusals are the thread's to add.
+    pub(in crate::media) fn drops(&self) -> Drops {
+        Drops {
+            not_sent: self.wires.totals.dropped,
+            ..self.counters
+        }
+    }
+
     /// A snapshot.
     pub(in crate::media) fn report(&self, now: Instant) -> RelayReport {
         let mut report = RelayReport {

@@ -1,0 +1,38 @@
+//! Datagrams that went nowhere since start, by reason, for the metrics.
+
+/// How many datagrams were dropped, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// Neither STUN nor DTLS nor RTP (RFC 7983 §7).
+    pub not_ours: u64,
+    /// STUN that is malformed, or not for a leg of this relay.
+    pub stun_refused: u64,
+    /// DTLS or SRTP from an address without a leg.
+    pub from_strangers: u64,
+    /// SRTP that does not authenticate, or came before its keys.
+    pub not_authentic: u64,
+    /// Of a stream that no announcement named yet.
+    pub unannounced: u64,
+    /// Of no m-line of the session.
+    pub no_track: u64,
+    /// Outgoing: the queue was full, or the packet could not be sealed.
+    pub not_sent: u64,
+    /// Outgoing: the socket refused; mostly its buffer was full.
+    pub socket_refused: u64,
+}
+
+impl Drops {
+    /// Every reason as a metric's label, with its number.
+    pub fn by_reason(&self) -> [(&'static str, u64); 8] {
+        [
+            ("not_ours", self.not_ours),
+            ("stun_refused", self.stun_refused),
+            ("from_strangers", self.from_strangers),
+            ("not_authentic", self.not_authentic),
+            ("unannounced", self.unannounced),
+            ("no_track", self.no_track),
+            ("not_sent", self.not_sent),
+            ("socket_refused", self.socket_refused),
+        ]
+    }
+}
