@@ -2,6 +2,7 @@
 
 use crate::limits::{HOLES_MAX, REORDER_DELAY, RESEND_ASKS_MAX, RING_PACKETS, ROUND_TRIP_DEFAULT};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Answers do not come faster than the origin's own timers, whatever the round trip.
@@ -15,6 +16,16 @@ struct Hole {
     sequence: u64,
     asks: u8,
     due: Duration,
+}
+
+impl Hole {
+    fn new(sequence: u64, now: Duration) -> Self {
+        Self {
+            sequence,
+            asks: 0,
+            due: now + REORDER_DELAY,
+        }
+    }
 }
 
 /// Ascending; at most [`HOLES_MAX`], overflow: the oldest are given up, counted.
@@ -50,22 +61,26 @@ impl Holes {
     }
 
     /// Notes that `missing` were skipped, all newer than any hole known.
-    /// Gives the time to look again.
-    pub(crate) fn note(&mut self, missing: std::ops::Range<u64>, now: Duration) -> Duration {
+    pub(crate) fn note(&mut self, missing: Range<u64>, now: Duration) {
         let skipped = (missing.end - missing.start).saturating_sub(HOLES_MAX as u64);
         self.lost += skipped;
-        let due = now + REORDER_DELAY;
         for sequence in missing.start + skipped..missing.end {
             if self.open.len() == HOLES_MAX && self.open.pop_front().is_some() {
                 self.lost += 1;
             }
-            self.open.push_back(Hole {
-                sequence,
-                asks: 0,
-                due,
-            });
+            self.open.push_back(Hole::new(sequence, now));
         }
-        due
+    }
+
+    /// Notes that `missing` were skipped, all older than any hole known.
+    pub(crate) fn note_before(&mut self, missing: Range<u64>, now: Duration) {
+        for sequence in missing.rev() {
+            if self.open.len() == HOLES_MAX {
+                self.lost += 1;
+            } else {
+                self.open.push_front(Hole::new(sequence, now));
+            }
+        }
     }
 
     /// Notes that a skipped number came after all.

@@ -79,7 +79,8 @@ fn h264_aggregate(mut units: &[u8]) -> Part {
 /// RFC 7741 §4.2 (descriptor) and §4.3: first packet of the first partition, P = 0.
 fn vp8_opens(payload: &[u8]) -> Option<bool> {
     let (&descriptor, mut rest) = payload.split_first()?;
-    let starts_frame = descriptor & 0x10 != 0 && descriptor & 0x07 == 0;
+    // S set, partition 0.
+    let starts_frame = descriptor & 0x17 == 0x10;
     if descriptor & 0x80 != 0 {
         let (&extension, after) = rest.split_first()?;
         rest = after;

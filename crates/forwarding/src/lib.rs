@@ -30,6 +30,7 @@ mod id;
 mod keyframe;
 mod keyframe_request;
 mod leg;
+mod numbering;
 mod outlet;
 mod picture;
 mod rate;

@@ -1,6 +1,6 @@
 //! The way out to one leg: counts what passes.
 
-use crate::{Action, LegId, LegStats, Packet, SenderReport, Sink};
+use crate::{Action, LegId, LegStats, Packet, SenderReport, Sink, StreamId};
 
 /// A leg's id and figures, and the sink.
 pub(crate) struct Outlet<'a, S> {
@@ -38,4 +38,12 @@ impl SenderCount {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(octets as u32);
     }
+}
+
+/// Something sent before: where it lies and the index it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) stream: StreamId,
+    pub(crate) unwrapped: u64,
+    pub(crate) index: u64,
 }

@@ -62,9 +62,9 @@ impl Reception {
         self.received += 1;
     }
 
-    /// Whether an earlier packet than this one came.
-    pub(crate) fn has_begun_before(&self, sequence: u64) -> bool {
-        self.received > 0 && self.base < sequence
+    /// Number of the earliest packet; `None` before any.
+    pub(crate) fn base(&self) -> Option<u64> {
+        (self.received > 0).then_some(self.base)
     }
 
     pub(crate) fn jitter(&self) -> Duration {
@@ -105,7 +105,7 @@ impl Reception {
         self.expected_prior = expected;
         self.received_prior = self.received;
         let lost = expected.cast_signed() - self.received.cast_signed();
-        let last = self.sender_report;
+        let origin = self.sender_report;
         Some(ReceptionReport {
             ssrc,
             fraction_lost: (lost_interval * 256)
@@ -114,8 +114,8 @@ impl Reception {
             cumulative_lost: lost.clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_sequence: extended(highest),
             jitter: self.jitter >> 4,
-            last_sender_report: last.map_or(0, |info| (info.ntp >> 16) as u32),
-            delay_since_last: last.map_or(0, |info| ticks(now.saturating_sub(info.at), 65_536)),
+            last_sender_report: origin.map_or(0, |info| (info.ntp >> 16) as u32),
+            delay_since_last: origin.map_or(0, |info| ticks(now.saturating_sub(info.at), 65_536)),
         })
     }
 }

@@ -32,14 +32,14 @@ impl Stored {
     /// RTP header with extensions, and all behind it: payload and padding.
     pub(crate) fn verbatim(&self) -> (&[u8], &[u8]) {
         self.bytes
-            .split_at_checked(self.header.header_bytes)
+            .split_at_checked(self.header.payload_start)
             .unwrap_or_default()
     }
 
     /// Payload without padding.
     pub(crate) fn payload(&self) -> &[u8] {
         self.bytes
-            .get(self.header.header_bytes..self.header.payload_end)
+            .get(self.header.payload_start..self.header.payload_end)
             .unwrap_or_default()
     }
 }

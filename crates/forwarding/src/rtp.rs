@@ -17,8 +17,8 @@ pub(crate) struct Header {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
-    /// Fixed header, CSRCs and extensions.
-    pub(crate) header_bytes: usize,
+    /// Behind the fixed header, CSRCs and extensions.
+    pub(crate) payload_start: usize,
     /// Where the payload ends and padding begins.
     pub(crate) payload_end: usize,
     /// The byte of RFC 6464 §3: voice flag and level.
@@ -33,7 +33,7 @@ impl Header {
             return None;
         }
         let fixed_bytes = 12 + 4 * usize::from(flags & 0x0f);
-        let (header_bytes, audio_level) = if flags & 0x10 == 0 {
+        let (payload_start, audio_level) = if flags & 0x10 == 0 {
             (fixed_bytes, None)
         } else {
             read_extensions(packet, fixed_bytes)?
@@ -43,12 +43,12 @@ impl Header {
             _ => usize::from(*packet.last().filter(|count| **count > 0)?),
         };
         let payload_end = packet.len().checked_sub(padding_bytes)?;
-        (header_bytes <= payload_end).then_some(Self {
+        (payload_start <= payload_end).then_some(Self {
             marker: second & 0x80 != 0,
             sequence: u16::from_be_bytes([s0, s1]),
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
-            header_bytes,
+            payload_start,
             payload_end,
             audio_level,
         })
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PLAIN: [u8; 14] = [0x80, 0x80 | 102, 1, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0xaa, 0xbb];
+    const PLAIN: [u8; 14] = [0x80, 0xe6, 1, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0xaa, 0xbb];
 
     #[test]
     fn a_plain_header_is_read() {
@@ -152,7 +152,7 @@ mod tests {
         assert!(header.marker);
         assert_eq!(header.sequence, 0x0102);
         assert_eq!((header.timestamp, header.ssrc), (3, 4));
-        assert_eq!((header.header_bytes, header.payload_end), (12, 14));
+        assert_eq!((header.payload_start, header.payload_end), (12, 14));
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         packet.extend([0xbe, 0xde, 0, 2, 0x31, 9, 9, 0, 0x10, 0x85, 0, 0]);
         let header = Header::parse(&packet).unwrap();
         assert_eq!(header.audio_level, Some(0x85));
-        assert_eq!(header.header_bytes, packet.len());
+        assert_eq!(header.payload_start, packet.len());
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         let header = Header::parse(written.write(&mut buffer)).unwrap();
         assert_eq!(header.audio_level, Some(0x2a));
         assert_eq!((header.sequence, header.timestamp, header.ssrc), (7, 8, 9));
-        assert_eq!((header.header_bytes, header.marker), (20, true));
+        assert_eq!((header.payload_start, header.marker), (20, true));
         let bare = SlotHeader {
             audio_level: None,
             ..written
@@ -220,7 +220,7 @@ mod tests {
         #[test]
         fn no_bytes_panic_and_lengths_hold(packet in prop::collection::vec(any::<u8>(), 0..80)) {
             if let Some(header) = Header::parse(&packet) {
-                prop_assert!(header.header_bytes <= header.payload_end);
+                prop_assert!(header.payload_start <= header.payload_end);
                 prop_assert!(header.payload_end <= packet.len());
             }
         }

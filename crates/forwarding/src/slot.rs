@@ -1,13 +1,12 @@
 //! A slot: one m-line of a browser or WHEP leg, whose content changes and whose numbering does not.
 
-use crate::limits::{RING_PACKETS, SEGMENTS_MAX, SWITCH_HOLD};
-use crate::outlet::{Outlet, SenderCount};
+use crate::limits::SWITCH_HOLD;
+use crate::numbering::Numbering;
+use crate::outlet::{Outlet, SenderCount, Sent};
 use crate::ring::Stored;
 use crate::rtp::{SLOT_HEADER_BYTES_MAX, SlotHeader};
 use crate::stream::{SlotLink, Stream};
-use crate::trunk::Sent;
 use crate::{Kind, Packet, SenderReport, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Least distance between the last picture of one source and the first of the next: two frames
@@ -16,20 +15,7 @@ const SWITCH_GAP: Duration = Duration::from_millis(20);
 
 /// A slot empty for longer goes on as if it had been empty this long: a timestamp may not move by
 /// half its range or it seems to go back (6.6 hours at 90 kHz).
-const SWITCH_GAP_MAX: Duration = Duration::from_secs(3600);
-
-/// A run of packets from one stream under one renumbering.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    /// Packet index it begins at; it ends where the next begins.
-    first: u64,
-    stream: StreamId,
-    /// Packet index minus the stream's unwrapped number.
-    shift: i64,
-    /// Timestamp sent minus the stream's.
-    timestamp_shift: u32,
-    payload_type: u8,
-}
+const SWITCH_GAP_MAX: Duration = Duration::from_hours(1);
 
 /// What a slot plays, waits for, and has sent.
 #[derive(Debug)]
@@ -40,11 +26,8 @@ pub(crate) struct Slot {
     pub(crate) waiting: Option<StreamId>,
     /// When what plays must stop, although what is waited for has not begun.
     hold_until: Option<Duration>,
-    /// At most [`SEGMENTS_MAX`]; overflow: the oldest is forgotten and its NACKs are misses.
-    segments: VecDeque<Segment>,
-    /// Index of the next packet never sent before. The first is 1: a receiver must see a number
-    /// below 2^15 first to guess the rollover counter right (RFC 3711 §3.3.1).
-    next: u64,
+    numbering: Numbering,
+    /// The latest timestamp sent, and when its first packet was.
     last_timestamp: u32,
     last_sent_at: Option<Duration>,
     count: SenderCount,
@@ -58,8 +41,7 @@ impl Slot {
             playing: None,
             waiting: None,
             hold_until: None,
-            segments: VecDeque::with_capacity(SEGMENTS_MAX),
-            next: 1,
+            numbering: Numbering::new(),
             last_timestamp: 0,
             last_sent_at: None,
             count: SenderCount::default(),
@@ -182,21 +164,12 @@ impl Slot {
                 self.last_timestamp.wrapping_add(ticks)
             }
         };
-        if self.segments.len() == SEGMENTS_MAX {
-            self.segments.pop_front();
-        }
-        self.segments.push_back(Segment {
-            first: self.next,
-            stream: stream.id,
-            shift: self.next.cast_signed() - entry.cast_signed(),
-            timestamp_shift: timestamp.wrapping_sub(stored.header.timestamp),
-            payload_type,
-        });
+        let shift = timestamp.wrapping_sub(stored.header.timestamp);
+        self.numbering.begin(stream.id, entry, shift, payload_type);
         true
     }
 
-    /// Sends a packet of the stream that plays. One before the segment's first, late from before
-    /// the switch, is not sent: its number belongs to what was shown then.
+    /// Sends a packet of the stream that plays.
     fn go_on(
         &mut self,
         stream: &Stream,
@@ -204,29 +177,26 @@ impl Slot {
         now: Duration,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        let segment = self.segments.back().copied();
-        let Some((segment, index)) = segment.and_then(|segment| {
-            let index = stored.sequence().checked_add_signed(segment.shift)?;
-            (index >= segment.first).then_some((segment, index))
-        }) else {
+        let Some(index) = self.numbering.index(stored.sequence()) else {
             return;
         };
-        if index >= self.next + RING_PACKETS as u64 {
+        if self.numbering.is_beyond_repair(index) {
             self.begin_again(stream, now, out);
             return;
         }
-        self.next = self.next.max(index + 1);
-        let timestamp = stored
-            .header
-            .timestamp
-            .wrapping_add(segment.timestamp_shift);
+        self.numbering.use_up(index);
+        self.count.count(stored.payload().len());
+        if let Some(timestamp) = self.send(stored, index, false, out) {
+            self.note_time(timestamp, now);
+        }
+    }
+
+    fn note_time(&mut self, timestamp: u32, now: Duration) {
         let is_first = self.last_sent_at.is_none();
         if is_first || sequence::timestamp_after(timestamp, self.last_timestamp) {
             self.last_timestamp = timestamp;
+            self.last_sent_at = Some(now);
         }
-        self.last_sent_at = Some(now);
-        self.count.count(stored.payload().len());
-        self.send(&segment, stored, index, false, out);
     }
 
     /// A gap wider than the ring can never be repaired: it is taken for a switch instead of
@@ -239,39 +209,25 @@ impl Slot {
 
     /// Finds what was sent as this number.
     pub(crate) fn find(&self, number: u16) -> Option<Sent> {
-        let highest = self.next - 1;
-        let index = sequence::nearest(highest, number).filter(|index| *index <= highest)?;
-        let segment = self.segment(index)?;
-        Some(Sent {
-            stream: segment.stream,
-            unwrapped: index.checked_add_signed(-segment.shift)?,
-            index,
-        })
-    }
-
-    fn segment(&self, index: u64) -> Option<&Segment> {
-        let mut newest_first = self.segments.iter().rev();
-        newest_first.find(|segment| segment.first <= index)
+        self.numbering.find(number)
     }
 
     /// Sends a packet again, bit-identical.
     pub(crate) fn resend(&self, stored: &Stored, index: u64, out: &mut Outlet<'_, impl Sink>) {
-        if let Some(segment) = self.segment(index) {
-            self.send(segment, stored, index, true, out);
-        }
+        self.send(stored, index, true, out);
     }
 
     /// Everything in the header follows from segment and packet, so that a resend is the same.
+    /// Gives the timestamp sent.
     fn send(
         &self,
-        segment: &Segment,
         stored: &Stored,
         index: u64,
         resend: bool,
         out: &mut Outlet<'_, impl Sink>,
-    ) {
+    ) -> Option<u32> {
+        let segment = self.numbering.segment(index)?;
         let is_audio = self.spec.kind == Kind::Audio;
-        let level = stored.header.audio_level;
         let header = SlotHeader {
             // A switch of audio begins a talkspurt (RFC 3551 §4.1): receivers may adapt there.
             marker: stored.header.marker || is_audio && index == segment.first,
@@ -282,7 +238,7 @@ impl Slot {
                 .timestamp
                 .wrapping_add(segment.timestamp_shift),
             ssrc: self.spec.ssrc,
-            audio_level: self.spec.audio_level_id.zip(level),
+            audio_level: self.spec.audio_level_id.zip(stored.header.audio_level),
         };
         let mut buffer = [0; SLOT_HEADER_BYTES_MAX];
         out.send(Packet {
@@ -295,6 +251,7 @@ impl Slot {
             frame_end: stored.header.marker || is_audio,
             resend,
         });
+        Some(header.timestamp)
     }
 
     /// Passes a sender report on, in the slot's timestamps.
@@ -305,7 +262,7 @@ impl Slot {
         rtp: u32,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        let Some(segment) = self.segments.back() else {
+        let Some(segment) = self.numbering.current() else {
             return;
         };
         if self.playing == Some(stream.id) && segment.stream == stream.id {

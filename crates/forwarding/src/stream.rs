@@ -83,7 +83,7 @@ impl Stream {
         let placed = Self::read(self.spec.ssrc, packet)
             .and_then(|header| Ok((header, self.place(header.sequence)?)));
         let (header, sequence) = placed.inspect_err(|arrival| self.count_drop(*arrival))?;
-        let payload = packet.get(header.header_bytes..header.payload_end);
+        let payload = packet.get(header.payload_start..header.payload_end);
         let part = keyframe::part(self.spec.codec, payload.unwrap_or_default());
         self.ring.insert(sequence, packet, header, part, now);
         self.count(sequence, &header, packet.len(), now);
@@ -134,16 +134,17 @@ impl Stream {
     }
 
     fn follow_holes(&mut self, sequence: u64, is_newest: bool, now: Duration) {
-        match self.highest {
-            Some(highest) if is_newest => {
-                if sequence > highest + 1 {
-                    self.holes.note(highest + 1..sequence, now);
-                }
-                self.holes.leave_behind(sequence);
-            }
-            // What was sent before the first packet that came is not missed.
-            Some(_) if self.reception.has_begun_before(sequence) => self.holes.fill(sequence),
-            _ => {}
+        let (Some(base), Some(highest)) = (self.reception.base(), self.highest) else {
+            return;
+        };
+        if is_newest {
+            self.holes.note(highest + 1..sequence, now);
+            self.holes.leave_behind(sequence);
+        } else if sequence > base {
+            self.holes.fill(sequence);
+        } else {
+            // Sent before the first packet that came: the stream began earlier than it seemed.
+            self.holes.note_before(sequence + 1..base, now);
         }
     }
 

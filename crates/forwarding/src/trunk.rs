@@ -1,7 +1,7 @@
 //! A neighbour relay: streams pass with their numbering unchanged.
 
 use crate::limits::{PAUSED_KEEPALIVE_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
-use crate::outlet::{Outlet, SenderCount};
+use crate::outlet::{Outlet, SenderCount, Sent};
 use crate::ring::Stored;
 use crate::stream::Stream;
 use crate::{Packet, Refusal, SenderReport, Sink, SourceId, StreamId, sequence};
@@ -199,14 +199,6 @@ enum Claim {
     Index(u64),
     Paused,
     Refused,
-}
-
-/// Something sent before: where it lies and the index it had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) stream: StreamId,
-    pub(crate) unwrapped: u64,
-    pub(crate) index: u64,
 }
 
 fn packet<'a>(

@@ -3,10 +3,10 @@
 use super::Router;
 use crate::leg::{Leg, Role};
 use crate::limits::RESEND_BATCH_MAX;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Sent};
 use crate::slab::{Key, Slab};
 use crate::stream::Stream;
-use crate::trunk::{Sent, Trunk};
+use crate::trunk::Trunk;
 use crate::{Action, LegId, Sink, StreamId};
 use std::time::Duration;
 
@@ -60,10 +60,14 @@ impl Router {
 
     /// The video stream behind a leg's SSRC.
     fn asked_stream(&mut self, key: Key, ssrc: u32) -> Option<StreamId> {
-        let open = self.stream_ids.get(&ssrc).copied();
+        let open = self.stream_by_ssrc(ssrc);
+        let source = open.and_then(|id| Some(self.stream_spec(id)?.source));
         let leg = self.legs.get_mut(key)?;
         let stream = match &leg.role {
-            Role::Trunk(trunk) => open.filter(|_| trunk.carried(ssrc)),
+            // Announced is enough: a hall nobody watched sends little until it is asked.
+            Role::Trunk(trunk) => {
+                open.filter(|_| source.is_some_and(|source| trunk.is_subscribed(source)))
+            }
             Role::Slots(slots) => slots
                 .iter()
                 .find(|slot| slot.spec.ssrc == ssrc)

@@ -1,7 +1,7 @@
 //! What receivers ask for.
 
 use crate::publisher::Publisher;
-use crate::recorder::{Recorder, ms, slot};
+use crate::recorder::{Recorder, Sent, ms, slot};
 use forwarding::{Kind, LegId, Router, SourceId, StreamId, limits};
 
 const HALL: LegId = LegId(1);
@@ -71,14 +71,13 @@ fn a_nack_is_answered_with_the_very_same_bytes_over_a_switch() {
         router.handle_rtp(other_id, &other.sent[n], ms(20), &mut out);
     }
     let first = out.take_sent();
-    let all: Vec<u16> = first.iter().map(|sent| sent.sequence()).collect();
+    let all: Vec<u16> = first.iter().map(Sent::sequence).collect();
     router.handle_nack(HALL, SLOT_SSRC, &all, ms(30), &mut out);
     let again = out.take_sent();
     assert_eq!(again.len(), 8);
     assert!(again.iter().all(|sent| sent.resend));
-    let bytes = |sent: &[crate::recorder::Sent]| -> Vec<_> {
-        sent.iter().map(|s| (s.index, s.bytes.clone())).collect()
-    };
+    let bytes =
+        |sent: &[Sent]| -> Vec<_> { sent.iter().map(|s| (s.index, s.bytes.clone())).collect() };
     assert!(bytes(&first) == bytes(&again));
     router.handle_nack(HALL, SLOT_SSRC, &[0, 9, 40_000], ms(30), &mut out);
     assert!(out.sent.is_empty(), "never sent");
@@ -125,6 +124,23 @@ fn a_hole_is_asked_for_upstream_and_filled_downstream_in_its_place() {
     let report = router.reception_report(id, ms(40)).unwrap();
     assert_eq!((report.cumulative_lost, report.fraction_lost), (0, 0));
     assert_eq!(report.highest_sequence, 0x1_0003);
+}
+
+#[test]
+fn a_stream_that_began_before_its_first_packet_misses_what_lies_between() {
+    let mut hall = Publisher::video(1, 11);
+    let (mut router, mut out, id) = stage(&hall);
+    let frame = hall.frame(true, 6, 0);
+    for n in [4, 5, 1] {
+        router.handle_rtp(id, &hall.sent[frame.start + n], ms(0), &mut out);
+    }
+    router.handle_timeout(ms(10), &mut out);
+    assert_eq!(out.resend_requests, [(id, vec![1_002, 1_003])]);
+    for n in [2, 3, 0] {
+        router.handle_rtp(id, &hall.sent[frame.start + n], ms(20), &mut out);
+    }
+    let indices: Vec<_> = out.sent.iter().map(|sent| sent.index).collect();
+    assert_eq!(indices, [1, 2, 3, 4, 5, 6], "replayed once it is whole");
 }
 
 #[test]

@@ -27,6 +27,8 @@ impl Tag {
 pub struct Publisher {
     pub spec: StreamSpec,
     pub sent: Vec<Vec<u8>>,
+    /// Packets made before those in `sent`.
+    forgotten: usize,
     name: u8,
     first_sequence: u16,
     first_timestamp: u32,
@@ -50,6 +52,7 @@ impl Publisher {
                 resend: true,
             },
             sent: Vec::new(),
+            forgotten: 0,
             name,
             first_sequence: 1_000,
             first_timestamp: 90_000,
@@ -65,7 +68,14 @@ impl Publisher {
 
     /// The wire number of a packet.
     pub fn sequence(&self, number: usize) -> u16 {
-        self.first_sequence.wrapping_add(number as u16)
+        let number = (self.forgotten + number) as u16;
+        self.first_sequence.wrapping_add(number)
+    }
+
+    /// Drops the history, goes on numbering.
+    pub fn forget(&mut self) {
+        self.forgotten += self.sent.len();
+        self.sent.clear();
     }
 
     /// The position of the packet last sent under a wire number.

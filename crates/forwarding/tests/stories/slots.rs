@@ -1,7 +1,7 @@
 //! What a browser's slots show.
 
 use crate::publisher::{Publisher, Tag};
-use crate::recorder::{H264_ON_LEG, LEVEL_ON_LEG, OPUS_ON_LEG, Recorder, ms, slot};
+use crate::recorder::{H264_ON_LEG, LEVEL_ON_LEG, OPUS_ON_LEG, Recorder, Sent, ms, slot};
 use forwarding::{
     Arrival, Kind, LegId, PayloadTypes, Refusal, Router, SlotSpec, SourceId, StreamId,
 };
@@ -73,7 +73,7 @@ fn deliver(
         let arrival = router.handle_rtp(id, packet, ms(at), out);
         assert_eq!(arrival, Arrival::Accepted);
     }
-    out.sent[before..].iter().map(|sent| sent.tag()).collect()
+    out.sent[before..].iter().map(Sent::tag).collect()
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn the_old_picture_stays_until_the_new_one_opens_and_time_goes_on() {
         (1..=12).collect::<Vec<_>>(),
         "contiguous over switches"
     );
-    let timestamps: Vec<_> = sent.iter().step_by(3).map(|s| s.timestamp()).collect();
+    let timestamps: Vec<_> = sent.iter().step_by(3).map(Sent::timestamp).collect();
     let steps: Vec<_> = timestamps.windows(2).map(|w| (w[1] - w[0]) / 90).collect();
     assert_eq!(steps, [850, 100, 100], "milliseconds between the frames");
 }
@@ -273,4 +273,32 @@ fn padding_stays_behind_and_a_padding_packet_keeps_its_number() {
     let sent = stage.out.take_sent();
     assert_eq!((sent[0].index, sent[0].bytes.len()), (4, 12));
     assert_eq!(sent[0].bytes[0], 0x80);
+}
+
+#[test]
+fn a_gap_no_ring_can_fill_is_taken_for_a_switch() {
+    let mut stage = Stage::new();
+    stage.point(A, 0);
+    stage.a(true, 0);
+    stage.a.frame(false, 600, 40);
+    assert_eq!(stage.a(false, 80).len(), 0, "waits for a keyframe");
+    assert_eq!(stage.a(true, 120).len(), 3);
+    let indices: Vec<_> = stage.out.sent.iter().map(|sent| sent.index).collect();
+    assert_eq!(indices, [1, 2, 3, 4, 5, 6]);
+    let last = stage.out.keyframe_requests.last();
+    assert_eq!(last, Some(&stage.a_id), "and asks for one");
+}
+
+#[test]
+fn numbers_go_on_over_many_wraps() {
+    let mut stage = Stage::new();
+    stage.point(A, 0);
+    for frame in 0..50_000 {
+        let got = stage.a(frame == 0, frame * 40);
+        assert_eq!(got.len(), 3, "frame {frame}");
+        stage.a.forget();
+        let sent = stage.out.take_sent();
+        assert_eq!(sent[0].index, 1 + 3 * frame);
+        assert_eq!(sent[2].sequence(), (3 + 3 * frame) as u16);
+    }
 }

@@ -142,6 +142,17 @@ fn sender_reports_pass_verbatim_with_the_legs_own_counts() {
 }
 
 #[test]
+fn a_child_may_ask_for_a_keyframe_before_the_first_packet() {
+    let hall = Publisher::video(1, 11);
+    let (mut router, mut out) = trunk(&hall);
+    router.handle_keyframe_request(CHILD, 11, ms(0), &mut out);
+    assert_eq!(out.keyframe_requests.len(), 1);
+    router.handle_keyframe_request(CHILD, 12, ms(0), &mut out);
+    router.handle_nack(CHILD, 12, &[1], ms(0), &mut out);
+    assert_eq!(router.stats().unknown_feedback, 2);
+}
+
+#[test]
 fn wrong_questions_get_an_answer() {
     let hall = Publisher::video(1, 11);
     let (mut router, mut out) = trunk(&hall);
