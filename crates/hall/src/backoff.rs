@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Longest wait a server can order with `Retry-After`.
-const ORDERED_LONGEST: Duration = Duration::from_secs(300);
+const ORDERED_LONGEST: Duration = Duration::from_mins(5);
 
 /// Doubles from failure to failure, with jitter so that halls that lost the same server do not come
 /// back in the same instant.

@@ -39,7 +39,8 @@ impl H264Encoder {
             .bitrate(BitRate::from_bps(picture.bitrate_kbps.saturating_mul(1000)))
             .max_frame_rate(FrameRate::from_hz(picture.frame_rate))
             .rate_control_mode(RateControlMode::Bitrate)
-            .skip_frames(false)
+            // Without leave to skip, the encoder cannot hold a bitrate; at the rates used here it skips none.
+            .skip_frames(true)
             .usage_type(UsageType::CameraVideoRealTime)
             .complexity(Complexity::Low)
             .sps_pps_strategy(SpsPpsStrategy::ConstantId)

@@ -53,17 +53,17 @@ fn what_is_encoded_decodes_to_what_was_drawn_and_changes() {
             let frame = encoder.encode(drawn, at, false).expect("a frame");
             assert_eq!(frame.keyframe, index == 0);
             let drawn = luma(drawn);
-            let decoded = decoder
+            let shown_now = decoder
                 .decode(&frame.annex_b)
                 .expect("decodes")
                 .map(|image| luma(&image));
-            let decoded = decoded.expect("every frame shows at once");
+            let shown_now = shown_now.expect("every frame shows at once");
             assert!(
-                difference(&drawn, &decoded) < 6.0,
+                difference(&drawn, &shown_now) < 6.0,
                 "frame {index}: {}",
-                difference(&drawn, &decoded)
+                difference(&drawn, &shown_now)
             );
-            shown.push(decoded);
+            shown.push(shown_now);
         }
         assert!(shown.windows(2).all(|pair| pair[0] != pair[1]), "it moves");
     }

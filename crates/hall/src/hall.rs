@@ -21,7 +21,7 @@ use url::Url;
 use uuid::Uuid;
 
 /// How long before its end a token is replaced.
-const RENEW_BEFORE: Duration = Duration::from_secs(120);
+const RENEW_BEFORE: Duration = Duration::from_mins(2);
 
 /// A token is never renewed more often than this, whatever its expiry says.
 const RENEW_LEAST: Duration = Duration::from_secs(30);
@@ -247,11 +247,11 @@ fn note_endpoints(situation: &watch::Sender<Situation>, media: Option<&MediaEndp
     let Some(media) = media else {
         return;
     };
-    let (whip_url, whep_url) = (parse(&media.whip_url), parse(&media.whep_url));
+    let (publish, watch) = (parse(&media.whip_url), parse(&media.whep_url));
     situation.send_if_modified(|now| {
         let before = (now.whip_url.clone(), now.whep_url.clone());
-        now.whip_url = whip_url.or(now.whip_url.take());
-        now.whep_url = whep_url.or(now.whep_url.take());
+        now.whip_url = publish.or(now.whip_url.take());
+        now.whep_url = watch.or(now.whep_url.take());
         before != (now.whip_url.clone(), now.whep_url.clone())
     });
 }

@@ -145,7 +145,7 @@ fn read(message: &Message) -> Option<ToHall> {
     let text = message.to_text().ok().filter(|_| message.is_text())?;
     serde_json::from_str(text)
         .inspect_err(|error| {
-            tracing::debug!("message from the orchestrator not understood: {error}")
+            tracing::debug!("message from the orchestrator not understood: {error}");
         })
         .ok()
 }

@@ -167,6 +167,10 @@ struct OpenFrame {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts about a stream that go on and off by themselves"
+)]
 struct Stream {
     video: bool,
     /// Sequence number, unwrapped, of the first cell.

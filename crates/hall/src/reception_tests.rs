@@ -18,7 +18,7 @@ fn film(first_sequence: u16, frames: u32, each: u32) -> Vec<Arrival> {
             timestamp: (index / each).wrapping_mul(6000),
             marker: index % each == each - 1,
             video: true,
-            starts_keyframe: index % each == 0 && (index / each) % 10 == 0,
+            starts_keyframe: index % each == 0 && (index / each).is_multiple_of(10),
         })
         .collect()
 }

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 /// One hall now; `GET /halls` on the metrics listener answers with a list of these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a list of facts to be shown, not a state"
+)]
 pub struct HallStatus {
     /// Code of its site; absent until it has joined.
     pub site: Option<String>,

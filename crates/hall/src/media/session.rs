@@ -116,7 +116,8 @@ impl Session {
             .with_include_loopback_candidate(true)
             .build();
         let address = SocketAddr::new(source_address(endpoint)?, 0);
-        let peer = PeerConnectionBuilder::new()
+        // Boxed: the library's future is 20 KB, and would lie in every task's.
+        let building = PeerConnectionBuilder::new()
             .with_configuration(RTCConfigurationBuilder::new().build())
             .with_media_engine(media)
             .with_setting_engine(settings)
@@ -126,8 +127,8 @@ impl Session {
                 state: state_tx,
             }))
             .with_udp_addrs(vec![address])
-            .build()
-            .await?;
+            .build();
+        let peer = Box::pin(building).await?;
         let peer: Arc<dyn PeerConnection> = Arc::new(peer);
         Ok(Self {
             peer,

@@ -1,7 +1,7 @@
 //! What is on the picture: backdrop, title and name once, clock and movement on every frame.
 
 use super::canvas::{Area, Canvas, Colour};
-use super::text::{Align, Lettering};
+use super::text::Lettering;
 
 const WHITE: Colour = Colour::rgb(246, 248, 252);
 const MUTED: Colour = Colour::rgb(160, 178, 210);
@@ -166,13 +166,7 @@ fn words(canvas: &mut Canvas, caption: &Caption) {
     );
     if full && let Some(small) = Lettering::new(height * 0.062) {
         let line = format!("Điểm cầu {}", caption.code);
-        small.draw(
-            canvas,
-            (margin, end + height * 0.02),
-            Align::Left,
-            &line,
-            MUTED,
-        );
+        small.draw(canvas, (margin, end + height * 0.02), &line, MUTED);
     }
 }
 
@@ -188,7 +182,7 @@ fn lines(
 ) -> f32 {
     let mut y = at.1;
     for line in lettering.wrap(text, room).iter().take(most) {
-        lettering.draw(canvas, (at.0, y), Align::Left, line, colour);
+        lettering.draw(canvas, (at.0, y), line, colour);
         y += lettering.line_height();
     }
     y
@@ -203,24 +197,19 @@ fn clock(canvas: &mut Canvas, moment: &Moment) {
     };
     let y = height * 0.86 - large.line_height();
     if full {
-        large.draw(
-            canvas,
-            (width - margin, y),
-            Align::Right,
-            &moment.clock,
-            WHITE,
-        );
+        // Placed by the widest time, so that it does not shift from second to second.
+        let left = width - margin - large.width("00:00:00");
+        large.draw(canvas, (left, y), &moment.clock, WHITE);
         if let Some(small) = Lettering::new(height * 0.06) {
             small.draw(
                 canvas,
                 (margin + height * 0.05, y + large.line_height() * 0.42),
-                Align::Left,
                 &moment.date,
                 MUTED,
             );
         }
     } else {
-        large.draw(canvas, (margin, y), Align::Left, &moment.clock, GOLD);
+        large.draw(canvas, (margin, y), &moment.clock, GOLD);
     }
     let pulse = 0.55 + 0.45 * (moment.elapsed_s * std::f32::consts::TAU / 2.0).cos();
     let radius = height * 0.018;

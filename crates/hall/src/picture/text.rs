@@ -19,13 +19,6 @@ pub(crate) struct Lettering {
     font: PxScaleFont<&'static FontRef<'static>>,
 }
 
-/// How a piece of text lies around its x.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
-    Left,
-    Right,
-}
-
 impl Lettering {
     /// `None` when the embedded font is damaged; a test holds that it is not.
     pub(crate) fn new(size: f32) -> Option<Self> {
@@ -63,22 +56,11 @@ impl Lettering {
             })
     }
 
-    /// Draws a line of text with its top at `y`.
-    pub(crate) fn draw(
-        &self,
-        canvas: &mut Canvas,
-        at: (f32, f32),
-        align: Align,
-        text: &str,
-        colour: Colour,
-    ) {
-        let left = match align {
-            Align::Left => at.0,
-            Align::Right => at.0 - self.width(text),
-        };
+    /// Draws a line of text with its top left here.
+    pub(crate) fn draw(&self, canvas: &mut Canvas, at: (f32, f32), text: &str, colour: Colour) {
         let baseline = at.1 + self.font.ascent();
         for (mut glyph, _) in self.place(text) {
-            glyph.position.x += left;
+            glyph.position.x += at.0;
             glyph.position.y = baseline;
             let Some(outline) = self.font.outline_glyph(glyph) else {
                 continue;
@@ -86,8 +68,8 @@ impl Lettering {
             let bounds = outline.px_bounds();
             outline.draw(|x, y, cover| {
                 let (x, y) = (
-                    bounds.min.x as i32 + x as i32,
-                    bounds.min.y as i32 + y as i32,
+                    bounds.min.x as i32 + x.cast_signed(),
+                    bounds.min.y as i32 + y.cast_signed(),
                 );
                 canvas.blend(x, y, colour, cover);
             });
@@ -144,13 +126,7 @@ mod tests {
         let ink = |text: &str| {
             let mut canvas = Canvas::new(400, 60);
             let lettering = Lettering::new(40.0).expect("font");
-            lettering.draw(
-                &mut canvas,
-                (4.0, 4.0),
-                Align::Left,
-                text,
-                Colour::rgb(255, 255, 255),
-            );
+            lettering.draw(&mut canvas, (4.0, 4.0), text, Colour::rgb(255, 255, 255));
             canvas.y().iter().map(|y| u32::from(*y) - 16).sum::<u32>()
         };
         assert!(ink("Hội nghị điểm cầu") > ink("Hoi nghi diem cau"));

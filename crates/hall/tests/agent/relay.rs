@@ -140,7 +140,7 @@ impl Relay {
             relay: self.clone(),
             gathered: gathered_tx,
         };
-        let peer = PeerConnectionBuilder::new()
+        let building = PeerConnectionBuilder::new()
             .with_media_engine(media)
             .with_setting_engine(
                 SettingEngineBuilder::new()
@@ -150,9 +150,8 @@ impl Relay {
             .with_interceptor_registry(interceptors)
             .with_handler(Arc::new(events))
             .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await
-            .expect("a peer");
+            .build();
+        let peer = Box::pin(building).await.expect("a peer");
         let peer: Arc<dyn PeerConnection> = Arc::new(peer);
         let film = if program { Some(Film::new()) } else { None };
         if let Some(film) = &film {
