@@ -26,6 +26,8 @@ mod site;
 mod sitting;
 mod text;
 mod tree;
+mod tree_check;
+mod tree_fault;
 pub mod vietnamese;
 
 pub use actor::{Actor, PersonId};
@@ -39,4 +41,5 @@ pub use roll_up::Totals;
 pub use site::{LinkMode, Site, SiteKind};
 pub use sitting::{Sitting, SittingState};
 pub use text::{NAME_CHARS_MAX, TextFault};
-pub use tree::{DEPTH_MAX, SITES_MAX, SiteTree, TreeFault};
+pub use tree::{DEPTH_MAX, SITES_MAX, SiteTree};
+pub use tree_fault::TreeFault;

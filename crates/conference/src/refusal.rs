@@ -108,14 +108,14 @@ impl Refusal {
 
 fn list(faults: &[TreeFault]) -> String {
     const LISTED_MAX: usize = 5;
-    let mut text = faults
+    let listed: Vec<String> = faults
         .iter()
         .take(LISTED_MAX)
         .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ");
-    if faults.len() > LISTED_MAX {
-        text.push_str(&format!("; and {} more", faults.len() - LISTED_MAX));
-    }
-    text
+        .collect();
+    let more = match faults.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    listed.join("; ") + &more
 }

@@ -73,6 +73,19 @@ fn windows_1258_is_recognised_and_composed() {
 }
 
 #[test]
+fn damaged_utf_8_is_not_taken_for_windows_1258() {
+    let mut bytes = format!("{HEADER}\n{GOOD}").into_bytes();
+    let last = bytes.len() - 20;
+    bytes[last] = 0xFF;
+    let told = told(from_csv(&bytes));
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("line 3, file: found a byte that is not UTF-8"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn toml_says_the_same() {
     let table = r#"
         [[sites]]
@@ -164,9 +177,22 @@ fn columns_are_told_by_name() {
     );
     assert!(told[1].starts_with("line 1, code: found the column a second time"));
     assert!(told[2].starts_with("line 1, link_mode: found no such column"));
+    let shifted =
+        faults("A,R,hub,city,,two_way,\nB,Xã Đông, cũ,site,ward,A,two_way,\nC,Xã,site,ward,A\n");
     assert!(
-        faults("A,Root,hub,city,,two_way\n")[0]
-            .starts_with("line 2, row: found 6 cells, expected 7")
+        shifted
+            .contains(&"line 3, row: found 8 cells, expected 7 cells, as in the header".to_owned())
+    );
+    assert!(
+        shifted
+            .contains(&"line 4, row: found 5 cells, expected 7 cells, as in the header".to_owned())
+    );
+    assert_eq!(
+        shifted
+            .iter()
+            .filter(|told| !told.contains("row:") && !told.contains("uplink:"))
+            .count(),
+        0
     );
     for empty in ["", "\n\n", "\u{FEFF}"] {
         assert_eq!(
@@ -220,10 +246,11 @@ fn sites_that_hang_wrongly_are_told_by_name() {
 
 #[test]
 fn too_deep_is_told_once_for_each_branch() {
-    let mut rows = "H0,R,hub,l,,two_way,\n".to_owned();
-    for n in 1..40 {
-        rows.push_str(&format!("H{n},R,hub,l,H{},two_way,\n", n - 1));
-    }
+    let chain = (1..40).map(|n| format!("H{n},R,hub,l,H{},two_way,\n", n - 1));
+    let rows: String = ["H0,R,hub,l,,two_way,\n".to_owned()]
+        .into_iter()
+        .chain(chain)
+        .collect();
     assert_eq!(
         faults(&rows),
         ["line 34, uplink: found a path of more than 32 sites, expected at most 32"]
@@ -289,10 +316,9 @@ fn recorded_figures_must_add_up_like_any_others() {
 
 #[test]
 fn a_hundred_thousand_rows_import_and_one_more_does_not() {
-    let mut table = format!("{HEADER}\nROOT,Root,hub,city,,two_way,1\n");
-    for n in 1..100_000 {
-        table.push_str(&format!("S{n},Hall,site,ward,ROOT,two_way,1\n"));
-    }
+    let halls = (1..100_000).map(|n| format!("S{n},Hall,site,ward,ROOT,two_way,1\n"));
+    let head = format!("{HEADER}\nROOT,Root,hub,city,,two_way,1\n");
+    let mut table: String = [head].into_iter().chain(halls).collect();
     assert_eq!(
         from_csv(table.as_bytes()).map(|rows| rows.len()),
         Ok(100_000)

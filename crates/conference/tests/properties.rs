@@ -8,6 +8,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+/// How a site comes to its expected figure: on the roll (attending, exempt), declared, or not at all.
+type Draft = (prop::sample::Index, Option<(u32, u32)>, Option<u32>);
+
 /// Sites in any order that form a tree. Some have a roll, some declare, some say nothing.
 fn sites() -> impl Strategy<Value = Vec<Site>> {
     let one = (
@@ -16,33 +19,28 @@ fn sites() -> impl Strategy<Value = Vec<Site>> {
         prop::option::of(0_u32..200),
     );
     proptest::collection::vec(one, 1..40)
-        .prop_map(|drafts| {
-            let code = |n: usize| format!("S{n}").parse().unwrap();
-            let site = |(n, (above, roll, declared)): (
-                usize,
-                (prop::sample::Index, Option<(u32, u32)>, Option<u32>),
-            )| {
-                let roll = roll.map(|(attending, exempt)| (attending + exempt, exempt));
-                Site {
-                    code: code(n),
-                    name: format!("Hall {n}"),
-                    kind: SiteKind::Hub,
-                    level: format!("level {n}"),
-                    // At most 20 deep: the tree's own limit is not what is tried here.
-                    uplink: (n > 0).then(|| code(above.index(n).min(20))),
-                    link_mode: LinkMode::TwoWay,
-                    gso_code: None,
-                    valid_from: None,
-                    former_name: None,
-                    streets: Vec::new(),
-                    on_roll: roll.map(|(on_roll, _)| on_roll),
-                    exempt: roll.map(|(_, exempt)| exempt),
-                    expected: if roll.is_some() { None } else { declared },
-                }
-            };
-            drafts.into_iter().enumerate().map(site).collect::<Vec<_>>()
-        })
+        .prop_map(|drafts| drafts.into_iter().enumerate().map(site).collect::<Vec<_>>())
         .prop_shuffle()
+}
+
+fn site((n, (above, roll, declared)): (usize, Draft)) -> Site {
+    let code = |n: usize| format!("S{n}").parse().unwrap();
+    Site {
+        code: code(n),
+        name: format!("Hall {n}"),
+        kind: SiteKind::Hub,
+        level: format!("level {n}"),
+        // At most 21 deep: the tree's own limit is not what is tried here.
+        uplink: (n > 0).then(|| code(above.index(n).min(20))),
+        link_mode: LinkMode::TwoWay,
+        gso_code: None,
+        valid_from: None,
+        former_name: None,
+        streets: Vec::new(),
+        on_roll: roll.map(|(attending, exempt)| attending + exempt),
+        exempt: roll.map(|(_, exempt)| exempt),
+        expected: if roll.is_some() { None } else { declared },
+    }
 }
 
 /// Figures: mostly ones that add up, for the site's own roll now and then.
@@ -146,15 +144,15 @@ fn play(sites: &[Site], wishes: Vec<Wish>) -> Result<(Conference, Vec<Event>), T
     let mut history = conference.apply(create, Timestamp::UNIX_EPOCH).unwrap();
     conference.fold(&history[0]).unwrap();
     for (second, wish) in wishes.into_iter().enumerate() {
-        let now = Timestamp::from_second(second as i64).unwrap();
+        let now = Timestamp::from_second(i64::try_from(second).unwrap()).unwrap();
         let before = conference.clone();
         match conference.apply(wish.command(sites), now) {
             Err(_) => prop_assert_eq!(&conference, &before),
             Ok(events) => {
                 prop_assert_eq!(&conference, &before, "deciding changes nothing");
-                events
-                    .iter()
-                    .for_each(|event| conference.fold(event).unwrap());
+                for event in &events {
+                    conference.fold(event).unwrap();
+                }
                 history.extend(events);
             }
         }

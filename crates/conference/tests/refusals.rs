@@ -82,9 +82,9 @@ fn step(conference: &mut Conference, command: Command) -> Result<usize, &'static
     let before = conference.clone();
     match conference.apply(command, Timestamp::UNIX_EPOCH) {
         Ok(events) => {
-            events
-                .iter()
-                .for_each(|event| conference.fold(event).unwrap());
+            for event in &events {
+                conference.fold(event).unwrap();
+            }
             Ok(events.len())
         }
         Err(refusal) => {
@@ -310,9 +310,9 @@ fn step_fast(conference: &mut Conference, command: Command) -> Result<usize, &'s
     let events = conference
         .apply(command, Timestamp::UNIX_EPOCH)
         .map_err(|refusal| refusal.kind())?;
-    events
-        .iter()
-        .for_each(|event| conference.fold(event).unwrap());
+    for event in &events {
+        conference.fold(event).unwrap();
+    }
     Ok(events.len())
 }
 

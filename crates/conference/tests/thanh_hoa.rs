@@ -73,9 +73,9 @@ impl Story {
         let reports: Vec<_> = recorded
             .filter(|(site, _)| !absent.contains(&site.as_str()))
             .collect();
-        reports
-            .into_iter()
-            .for_each(|(site, counts)| self.report(site, counts));
+        for (site, counts) in reports {
+            self.report(site, counts);
+        }
     }
 }
 

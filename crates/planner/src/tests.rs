@@ -282,8 +282,8 @@ proptest! {
         input.relays.iter_mut().for_each(|relay| relay.capacity = 100);
         let tree = plan(&input).unwrap();
         for (site, &relay) in tree.sites.iter().enumerate() {
-            let above = std::iter::successors(input.sites[site].uplink, |&at| input.sites[at].uplink);
-            let expected = above.filter_map(|at| input.relays.iter().position(|relay| relay.site == at)).next();
+            let mut above = std::iter::successors(input.sites[site].uplink, |&at| input.sites[at].uplink);
+            let expected = above.find_map(|at| input.relays.iter().position(|relay| relay.site == at));
             if let Some(expected) = expected {
                 prop_assert_eq!(relay, expected);
             }

@@ -43,19 +43,22 @@ pub(super) fn column_names() -> String {
 pub(super) struct Cells {
     /// Line of the row, from 1.
     line: u32,
-    cells: Vec<(&'static str, u32, String)>,
+    /// The row has too few or too many cells: what stands in which column is anybody's guess. That is told
+    /// once; only its code and uplink are looked at further.
+    pub shifted: bool,
+    texts: Vec<(&'static str, u32, String)>,
 }
 
 impl Cells {
     pub fn new(line: u32) -> Self {
         Self {
             line,
-            cells: Vec::new(),
+            ..Self::default()
         }
     }
 
     pub fn push(&mut self, column: &'static str, line: u32, text: &str) {
-        self.cells.push((column, line, text.trim().to_owned()));
+        self.texts.push((column, line, text.trim().to_owned()));
     }
 
     /// Trimmed text of a cell; a missing one is blank.
@@ -69,6 +72,6 @@ impl Cells {
     }
 
     fn find(&self, column: &str) -> Option<&(&'static str, u32, String)> {
-        self.cells.iter().find(|&&(name, ..)| name == column)
+        self.texts.iter().find(|&&(name, ..)| name == column)
     }
 }

@@ -6,8 +6,8 @@ mod row;
 mod table_csv;
 mod table_toml;
 
-use crate::tree::{self, Link};
-use crate::{Counts, SITES_MAX, Site, TreeFault};
+use crate::tree_check::{self, Link};
+use crate::{Counts, DEPTH_MAX, SITES_MAX, Site, TreeFault};
 use cells::Cells;
 use std::collections::BTreeSet;
 
@@ -46,7 +46,8 @@ impl Fault {
 /// by `,` or `;`, whichever the header has more of. The header names the columns.
 pub fn from_csv(bytes: &[u8]) -> Result<Vec<Row>, Vec<Fault>> {
     let mut faults = Vec::new();
-    let rows = table_csv::read(&decode::text(bytes), &mut faults);
+    let text = decode::text(bytes).map_err(|fault| vec![fault])?;
+    let rows = table_csv::read(&text, &mut faults);
     finish(&rows, faults)
 }
 
@@ -61,7 +62,7 @@ pub fn from_toml(text: &str) -> Result<Vec<Row>, Vec<Fault>> {
 fn finish(cells: &[Cells], mut faults: Vec<Fault>) -> Result<Vec<Row>, Vec<Fault>> {
     let unreadable = !faults.is_empty();
     let mut rows = Vec::with_capacity(cells.len());
-    for cells in cells {
+    for cells in cells.iter().filter(|cells| !cells.shifted) {
         match row::read(cells) {
             Ok(row) => rows.push(row),
             Err(wrong) => faults.extend(wrong),
@@ -95,7 +96,7 @@ fn tree_faults(cells: &[Cells]) -> Vec<Fault> {
             kind: row::kind(cells.text("kind")),
         })
         .collect();
-    let faults = tree::check(&links).err().unwrap_or_default();
+    let faults = tree_check::check(&links).err().unwrap_or_default();
     faults
         .into_iter()
         .map(|fault| describe(fault, &named))
@@ -158,8 +159,8 @@ fn describe(fault: TreeFault, rows: &[&Cells]) -> Fault {
         TreeFault::TooDeep { row, .. } => at(
             row,
             "uplink",
-            format!("a path of more than {} sites", tree::DEPTH_MAX),
-            format!("at most {}", tree::DEPTH_MAX),
+            format!("a path of more than {DEPTH_MAX} sites"),
+            format!("at most {DEPTH_MAX}"),
         ),
     }
 }

@@ -112,6 +112,7 @@ fn row(
         });
     }
     let mut cells = Cells::new(line);
+    cells.shifted = record.len() != columns.len();
     for (column, cell) in columns.iter().zip(record) {
         if let Some(column) = column {
             cells.push(column, line, cell);
