@@ -1,8 +1,8 @@
 //! The thread around the core: one socket, one loop.
 
-use super::{Drops, MediaConfig};
 use super::core::Core;
 use super::handle::{COMMANDS_MAX, Command, MediaHandle};
+use super::{Drops, MediaConfig};
 use arc_swap::ArcSwap;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};

@@ -72,10 +72,8 @@ impl Core {
                     rtp_seq_ssrc(packet).and_then(|(_, ssrc)| dialler.streams.get(&ssrc));
                 match announced.map(|announced| announced.stream) {
                     Some(stream) => {
-                        drop(
-                            self.router
-                                .handle_rtp(stream, packet, clock, &mut self.wires),
-                        )
+                        self.router
+                            .handle_rtp(stream, packet, clock, &mut self.wires);
                     }
                     None => self.counters.unannounced += 1,
                 }

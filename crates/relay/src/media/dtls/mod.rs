@@ -7,6 +7,9 @@
 mod gate;
 mod hello;
 
+#[cfg(test)]
+mod tests;
+
 use super::srtp::{Profile, SessionKeys};
 use super::{Fingerprint, LegId, MediaCertificate};
 use bytes::BytesMut;

@@ -63,6 +63,19 @@ impl Cipher {
         })
     }
 
+    /// The RFC's vectors begin at the session keys.
+    #[cfg(test)]
+    pub(super) fn gcm_with_session_keys(key: [u8; 16], salt: [u8; 12]) -> Self {
+        let suite = || Suite::Gcm {
+            key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).expect("a key")),
+            salt,
+        };
+        Self {
+            rtp: suite(),
+            rtcp: suite(),
+        }
+    }
+
     /// Encrypts `packet` after its header and appends the tag. `index` is 2^16 · rollover counter + sequence number.
     pub(super) fn seal_rtp(
         &self,

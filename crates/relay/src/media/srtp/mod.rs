@@ -9,6 +9,9 @@ mod receiver;
 mod replay;
 mod sender;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use cipher::Profile;
 pub(super) use keys::SessionKeys;
 pub(super) use receiver::Receiver;

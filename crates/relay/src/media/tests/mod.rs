@@ -4,5 +4,7 @@ mod guest;
 mod hostile;
 mod legs;
 mod media;
+mod socket;
 mod trunks;
+mod wire;
 mod world;
