@@ -21,6 +21,10 @@ const FREEZE_AFTER: Duration = Duration::from_secs(1);
 /// At most one keyframe request in this time: a keyframe needs a round trip to come.
 const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// So long a new stream may take to bring its keyframe by itself: it is often already on the way, and
+/// the first packets of a session can be lost before the keys are in place.
+const KEYFRAME_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Streams of one session; a relay sends four at most, the rest would be an attack.
 const STREAMS_MAX: usize = 8;
 
@@ -94,7 +98,7 @@ impl Reception {
         let stream = self
             .streams
             .entry(arrival.ssrc)
-            .or_insert_with(|| Stream::beginning_at(arrival.sequence, arrival.video));
+            .or_insert_with(|| Stream::beginning_at(arrival.sequence, arrival.video, now));
         let frames_before = self.totals.frames;
         stream.handle_packet(arrival, now, &mut self.totals);
         self.note_frames(frames_before, now);
@@ -116,8 +120,8 @@ impl Reception {
         }
     }
 
-    /// A video stream that has to be asked for a keyframe now, because a frame came in broken. Each
-    /// stream is named at most once a second until a keyframe has come.
+    /// A video stream that has to be asked for a keyframe now, because a frame came in broken or none
+    /// can be shown yet. Each stream is named at most once a second until a keyframe has come.
     pub fn poll_keyframe_request(&mut self, now: Duration) -> Option<u32> {
         let (ssrc, stream) = self
             .streams
@@ -183,13 +187,14 @@ struct Stream {
     showing: bool,
     /// A frame broke, and no keyframe has come since.
     broken: bool,
+    began_at: Duration,
     asked_at: Option<Duration>,
     /// The last packet from behind the window: two in a row mean the numbering began anew (RFC 3550 A.1).
     behind: Option<u16>,
 }
 
 impl Stream {
-    fn beginning_at(sequence: u16, video: bool) -> Self {
+    fn beginning_at(sequence: u16, video: bool, now: Duration) -> Self {
         Self {
             video,
             // One turn up, so that unwrapping backwards never goes below zero.
@@ -199,6 +204,7 @@ impl Stream {
             at_boundary: false,
             showing: false,
             broken: false,
+            began_at: now,
             asked_at: None,
             behind: None,
         }
@@ -208,7 +214,8 @@ impl Stream {
         let rested = self
             .asked_at
             .is_none_or(|at| now.saturating_sub(at) >= KEYFRAME_REQUEST_INTERVAL);
-        self.video && self.broken && rested
+        let patient = now.saturating_sub(self.began_at) < KEYFRAME_PATIENCE;
+        self.video && (self.broken || !self.showing) && rested && !patient
     }
 
     fn handle_packet(&mut self, arrival: Arrival, now: Duration, totals: &mut Totals) {
@@ -250,7 +257,7 @@ impl Stream {
         let back = (self.cursor as u16).wrapping_sub(arrival.sequence);
         let anew = self.behind == Some(arrival.sequence.wrapping_sub(1));
         if usize::from(back) > WINDOW_PACKETS && anew {
-            *self = Self::beginning_at(arrival.sequence, self.video);
+            *self = Self::beginning_at(arrival.sequence, self.video, now);
             self.handle_packet(arrival, now, totals);
         } else {
             self.behind = Some(arrival.sequence);

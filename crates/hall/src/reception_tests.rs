@@ -53,6 +53,30 @@ fn frames_count_from_the_first_keyframe_on() {
 }
 
 #[test]
+fn a_stream_that_begins_without_a_keyframe_is_asked_for_one() {
+    let mut reception = Reception::default();
+    let film = film(0, 20, 2);
+    play(&mut reception, &film[3..8]);
+    assert_eq!(
+        reception.poll_keyframe_request(at(50)),
+        None,
+        "it may be on the way"
+    );
+    assert_eq!(reception.poll_keyframe_request(at(150)), Some(SSRC));
+    assert_eq!(
+        reception.poll_keyframe_request(at(300)),
+        None,
+        "once a second"
+    );
+    play(&mut reception, &film[8..]);
+    assert_eq!(
+        reception.poll_keyframe_request(at(5_000)),
+        None,
+        "it has come"
+    );
+}
+
+#[test]
 fn a_repaired_packet_is_no_hole() {
     let mut reception = Reception::default();
     let mut packets = film(10, 10, 2);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use webrtc::error::Error;
 
 /// How often missing packets are judged while nothing arrives.
-const JUDGE_EVERY: Duration = Duration::from_millis(250);
+const JUDGE_EVERY: Duration = Duration::from_millis(100);
 
 /// The place after everything that has to see the packets (NACK generator, receiver reports).
 pub(crate) const LISTENER_SLOT: usize = 20_000;
