@@ -6,7 +6,12 @@ use std::process::ExitCode;
 
 /// Checks the log in the folder, or the database file itself.
 pub fn run(data: &Path) -> Result<ExitCode> {
-    let report = orchestrator::log::verify(data)?;
+    let file = if data.is_dir() {
+        data.join(orchestrator::LOG_FILE)
+    } else {
+        data.to_path_buf()
+    };
+    let report = orchestrator::log::verify(&file)?;
     print!("{report}");
     Ok(if report.holds() {
         ExitCode::SUCCESS

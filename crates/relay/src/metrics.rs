@@ -28,8 +28,8 @@ telemetry::metrics! {
         pub feed_bitrate: IntGaugeVec = "relay_feed_bitrate_bps" by ["site", "kind"];
         /// Frames per second of a feed's video.
         pub feed_frame_rate: GaugeVec = "relay_feed_frame_rate" by ["site"];
-        /// Interarrival jitter of a feed's video, milliseconds (RFC 3550 section 6.4.1).
-        pub feed_jitter: GaugeVec = "relay_feed_jitter_ms" by ["site"];
+        /// Interarrival jitter of a feed's video (RFC 3550 section 6.4.1).
+        pub feed_jitter: GaugeVec = "relay_feed_jitter_seconds" by ["site"];
         /// Datagrams dropped since start, by reason: not_ours, stun_refused, from_strangers, not_authentic, unannounced
         /// and no_track came in, not_sent and socket_refused should have gone out.
         pub drops: IntCounterVec = "relay_dropped_total" by ["reason"];
@@ -116,7 +116,7 @@ impl RelayMetrics {
                     .set(f64::from(feed.frame_rate));
                 self.feed_jitter
                     .with_label_values(&labels[..1])
-                    .set(f64::from(feed.jitter_ms));
+                    .set(f64::from(feed.jitter_ms) / 1000.0);
             }
         }
         seen.retain(|ssrc, _| feeds.iter().any(|feed| feed.ssrc == *ssrc));
