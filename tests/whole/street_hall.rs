@@ -25,20 +25,24 @@ fn test_id(id: &str) -> String {
     format!("[data-testid=\"{id}\"]")
 }
 
-/// Waits until the picture under this id has decoded 30 frames more.
-async fn plays(page: &Page, id: &str) -> Result<()> {
+/// Waits for the first decoded frame of the picture under this id, and for 30 more; prints both
+/// times, from `since`.
+async fn plays(page: &Page, id: &str, what: &str, since: Instant) -> Result<()> {
     let script = format!(
         "() => Number(document.querySelector('{}')?.dataset.framesDecoded ?? 0)",
         test_id(id)
     );
     let frames = async || anyhow::Ok(page.call(&script, Value::Null).await?.as_u64().unwrap_or(0));
-    let first = until("first frame", async || {
-        Ok(Some(frames().await?).filter(|count| *count > 0))
-    })
-    .await?
-    .0;
+    let some = async || Ok(Some(frames().await?).filter(|count| *count > 0));
+    let (first, _) = until("first frame", some).await?;
+    let first_after = since.elapsed();
     let more = async || Ok((frames().await? >= first + 30).then_some(()));
     until(&format!("30 more frames in {id}"), more).await?;
+    println!(
+        "{what}: first frame after {} ms, 30 more by {} ms",
+        first_after.as_millis(),
+        since.elapsed().as_millis()
+    );
     Ok(())
 }
 
@@ -65,11 +69,7 @@ async fn story(desk: &Namespace, demo: &Demo) -> Result<()> {
     let hall = browser.page(Some(&link)).await?;
     hall.click(&test_id("enter")).await?;
     let entered = Instant::now();
-    plays(&hall, "program-video").await?;
-    println!(
-        "the hall saw 30 frames of the program {} ms after it entered",
-        entered.elapsed().as_millis()
-    );
+    plays(&hall, "program-video", "the program in the hall", entered).await?;
 
     let control = browser.page(Some(demo.told("control_room")?)).await?;
     control.fill(&test_id("user"), demo.told("user")?).await?;
@@ -80,11 +80,13 @@ async fn story(desk: &Namespace, demo: &Demo) -> Result<()> {
     control.fill(&test_id("search"), "bo song hac").await?;
     control.click(&test_id(&format!("site-{STREET}"))).await?;
     let asked = Instant::now();
-    plays(&control, "site-video").await?;
-    println!(
-        "the control room saw 30 frames of its camera after {} ms",
-        asked.elapsed().as_millis()
-    );
+    plays(
+        &control,
+        "site-video",
+        "the hall's camera in the control room",
+        asked,
+    )
+    .await?;
 
     hall.click(&test_id("open-counts")).await?;
     for (field, people) in FIGURES {
