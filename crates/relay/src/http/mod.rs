@@ -155,7 +155,10 @@ async fn end(
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refusal> {
-    let grant = gateway.grant(&headers)?;
+    let grant = gateway
+        .tokens
+        .check_maker(authorization(&headers))
+        .map_err(refuse_token)?;
     let unknown = || Refusal::not_found("no such session; it may have ended");
     let Path(id) = id.map_err(|_| unknown())?;
     let session = gateway.sessions.get(&id).ok_or_else(unknown)?;
@@ -174,21 +177,26 @@ async fn end(
 
 impl Gateway {
     fn grant(&self, headers: &HeaderMap) -> Result<Grant, Refusal> {
-        let authorization = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        self.tokens.check(authorization).map_err(|refusal| {
-            let kind = match refusal {
-                TokenRefusal::Missing => "token_missing",
-                TokenRefusal::Expired => "token_expired",
-                TokenRefusal::Unknown => "token_unknown",
-                TokenRefusal::NoKeyYet => {
-                    return Refusal::unavailable("not_registered", refusal.to_string());
-                }
-            };
-            Refusal::unauthorized(kind, refusal.to_string())
-        })
+        self.tokens
+            .check(authorization(headers))
+            .map_err(refuse_token)
     }
+}
+
+fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()
+}
+
+fn refuse_token(refusal: TokenRefusal) -> Refusal {
+    let kind = match refusal {
+        TokenRefusal::Missing => "token_missing",
+        TokenRefusal::Expired => "token_expired",
+        TokenRefusal::Unknown => "token_unknown",
+        TokenRefusal::NoKeyYet => {
+            return Refusal::unavailable("not_registered", refusal.to_string());
+        }
+    };
+    Refusal::unauthorized(kind, refusal.to_string())
 }
 
 /// `Link` headers for these servers (RFC 9725 §4.6). The configuration has checked that they fit a header.

@@ -12,14 +12,16 @@ mod fault;
 mod offer;
 mod publish;
 mod section;
+mod transport;
 mod watch;
 
 pub use answer::{Local, Media, Reply, Sent};
 pub use codec::{Feedback, OfferedCodec};
 pub use fault::Fault;
-pub use offer::{OFFER_BYTES_MAX, Offer, Transport};
+pub use offer::{OFFER_BYTES_MAX, Offer};
 pub use publish::publish;
 pub use section::Section;
+pub use transport::Transport;
 pub use watch::{HALL_SLOTS, SINGLE_SLOTS, watch};
 
 use crate::media::LegMedia;

@@ -175,13 +175,23 @@ async fn only_a_fresh_token_of_this_orchestrator_for_this_site_and_conference_is
         let problem: protocol::Problem = answer.json().await.expect("a problem");
         assert_eq!(problem.kind, kind);
     }
-    assert_eq!(
-        bench
-            .post("/whip/A", &orchestrator.token(&good), WHIP_OFFER)
-            .await
-            .status(),
-        201
-    );
+    let made = bench
+        .post("/whip/A", &orchestrator.token(&good), WHIP_OFFER)
+        .await;
+    assert_eq!(made.status(), 201);
+    // A session outlives its token, and still belongs to whoever made it; signatures count as ever.
+    let location = made.headers()["location"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    for (token, status) in [
+        (stranger.token(&expired), 401),
+        (orchestrator.token(&claims(hall("B"))), 403),
+        (orchestrator.token(&expired), 200),
+    ] {
+        let ended = bench.request(reqwest::Method::DELETE, &location, Some(&token));
+        assert_eq!(ended.send().await.expect("an answer").status(), status);
+    }
     bench.end().await;
 }
 
