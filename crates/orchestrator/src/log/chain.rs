@@ -24,5 +24,23 @@ pub(super) fn link(previous: &Hash, stream: &str, seq: u64, at_us: i64, body: &[
 
 /// A hash as people write it down: 64 hexadecimal digits.
 pub(super) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    hash.iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that are hashed are a promise: a log must verify under every later version.
+    #[test]
+    fn the_first_link_of_a_chain_never_changes() {
+        let first = link(&GENESIS, "installation", 1, 1_616_800_000_000_000, b"{}");
+        assert_eq!(
+            hex(&first),
+            "69a0da0fd7383e36181bbeb881e521563915f9c6deba74e88dbef8d3c747b16d"
+        );
+    }
 }

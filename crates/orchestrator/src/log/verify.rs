@@ -78,7 +78,7 @@ impl std::fmt::Display for Report {
             match broken {
                 None => writeln!(f, "{stream}: {events} events, chain holds, head {head}")?,
                 Some(Break { seq, kind }) => {
-                    writeln!(f, "{stream}: BROKEN at event {seq}: {kind}")?
+                    writeln!(f, "{stream}: BROKEN at event {seq}: {kind}")?;
                 }
             }
         }

@@ -28,13 +28,13 @@ fn acknowledged_events_outlive_sigkill_and_are_there_once() {
         let mut said: Vec<_> = lines
             .by_ref()
             .map(Result::unwrap)
-            .filter_map(answer)
+            .filter_map(|line| answer(&line))
             .take(answers as usize)
             .collect();
         assert_eq!(said.len() as u64, answers, "the child ended by itself");
         child.kill().unwrap();
         child.wait().unwrap();
-        said.extend(lines.map_while(Result::ok).filter_map(answer));
+        said.extend(lines.map_while(Result::ok).filter_map(|line| answer(&line)));
         for one in said {
             assert!(
                 acknowledged.insert(one.clone()),
@@ -77,7 +77,8 @@ fn check(path: &Path, acknowledged: &BTreeSet<(String, u64, String)>) {
 }
 
 fn start(path: &Path) -> Child {
-    let name = std::thread::current().name().unwrap().to_owned();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let name = format!("{module}::acknowledged_events_outlive_sigkill_and_are_there_once");
     Command::new(std::env::current_exe().unwrap())
         .args([&name, "--exact", "--test-threads=1"])
         .env(FOLDER, path)
@@ -87,7 +88,7 @@ fn start(path: &Path) -> Child {
 }
 
 /// `acknowledged STREAM SEQ MARK`; the test harness says other things too. A line cut short was not said.
-fn answer(line: String) -> Option<(String, u64, String)> {
+fn answer(line: &str) -> Option<(String, u64, String)> {
     let mut words = line
         .strip_prefix("acknowledged ")?
         .strip_suffix(" .")?
