@@ -165,8 +165,7 @@ fn words(canvas: &mut Canvas, caption: &Caption) {
         WHITE,
     );
     if full && let Some(small) = Lettering::new(height * 0.062) {
-        let line = format!("Điểm cầu {}", caption.code);
-        small.draw(canvas, (margin, end + height * 0.02), &line, MUTED);
+        small.draw(canvas, (margin, end + height * 0.02), &caption.code, MUTED);
     }
 }
 
