@@ -1,7 +1,7 @@
 //! Whatever is done to the file behind the log's back shows, by stream and number.
 
 use super::*;
-use crate::log::{Break, BreakKind, verify};
+use crate::log::{Break, BreakKind, chain, verify};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -72,6 +72,29 @@ async fn an_untouched_log_holds() {
 async fn a_changed_figure_shows() {
     let sql = format!("UPDATE event SET body = replace(body, '4', '5') WHERE {HERE} AND seq = 4");
     assert_breaks(&sql, 4, BreakKind::Changed).await;
+}
+
+/// Whoever knows how hashes are made can make the changed event fit: then the one behind it does not.
+#[tokio::test]
+async fn a_changed_figure_with_a_matching_hash_shows_at_the_next_event() {
+    let (_folder, path) = damaged("").await;
+    let connection = Connection::open(&path).unwrap();
+    let of = |seq: u64| {
+        let sql = format!("SELECT at_us, hash FROM event WHERE {HERE} AND seq = {seq}");
+        connection
+            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    let ((_, before), (at_us, _)): ((i64, chain::Hash), (i64, chain::Hash)) = (of(3), of(4));
+    let body = event(5).to_string();
+    let hash = chain::link(&before, thanh_hoa().as_str(), 4, at_us, body.as_bytes());
+    let sql = format!("UPDATE event SET body = ?1, hash = ?2 WHERE {HERE} AND seq = 4");
+    assert_eq!(connection.execute(&sql, (body, hash)).unwrap(), 1);
+    drop(connection);
+    assert_eq!(
+        breaks(&path),
+        [("conference/thanh-hoa".to_owned(), 5, BreakKind::Changed)]
+    );
 }
 
 #[tokio::test]
