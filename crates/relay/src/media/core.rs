@@ -4,12 +4,14 @@
 //!  datagram ─▶ STUN  ─▶ ice.rs      which leg, from where
 //!             DTLS  ─▶ secure.rs   keys
 //!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ poll_transmit
-//!             SRTCP ─▶ feedback.rs ─▶ Router
+//!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Router
 //!  command  ─▶ legs.rs, trunks.rs, slots.rs
 //! ```
 
+mod allowance;
 mod arrival;
 mod feedback;
+mod feeds;
 mod ice;
 mod leg;
 mod legs;
@@ -158,7 +160,7 @@ impl Core {
             Some(128..=191) => self.handle_srtp(now, from, datagram),
             _ => self.counters.not_ours += 1,
         }
-        self.flush(now);
+        self.flush();
     }
 
     /// Does what is due.
@@ -179,7 +181,7 @@ impl Core {
             self.report_reception(now);
             self.announce_all();
         }
-        self.flush(now);
+        self.flush();
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -213,10 +215,9 @@ impl Core {
     }
 
     /// Sends what the router and DTLS have asked for.
-    fn flush(&mut self, now: Instant) {
+    fn flush(&mut self) {
         self.flush_requests();
         self.flush_dtls();
-        let _ = now;
     }
 
     fn clock(&self, now: Instant) -> Duration {

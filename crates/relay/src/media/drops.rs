@@ -15,6 +15,8 @@ pub struct Drops {
     pub unannounced: u64,
     /// Of no m-line of the session.
     pub no_track: u64,
+    /// Of a publisher that sends more than any camera.
+    pub flood: u64,
     /// Outgoing: the queue was full, or the packet could not be sealed.
     pub not_sent: u64,
     /// Outgoing: the socket refused; mostly its buffer was full.
@@ -23,7 +25,7 @@ pub struct Drops {
 
 impl Drops {
     /// Every reason as a metric's label, with its number.
-    pub fn by_reason(&self) -> [(&'static str, u64); 8] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 9] {
         [
             ("not_ours", self.not_ours),
             ("stun_refused", self.stun_refused),
@@ -31,6 +33,7 @@ impl Drops {
             ("not_authentic", self.not_authentic),
             ("unannounced", self.unannounced),
             ("no_track", self.no_track),
+            ("flood", self.flood),
             ("not_sent", self.not_sent),
             ("socket_refused", self.socket_refused),
         ]

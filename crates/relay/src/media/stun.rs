@@ -93,7 +93,7 @@ impl<'a> Message<'a> {
                     USE_CANDIDATE => self.use_candidate = true,
                     ICE_CONTROLLED => self.claims_controlled = true,
                     MESSAGE_INTEGRITY if len == INTEGRITY_LEN => {
-                        self.integrity = Some((&bytes[..at], value))
+                        self.integrity = Some((&bytes[..at], value));
                     }
                     _ => {}
                 }

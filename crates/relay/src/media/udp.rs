@@ -103,11 +103,11 @@ impl Thread {
             } else {
                 self.wait()
             };
-            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
-                if error.kind() != ErrorKind::Interrupted {
-                    tracing::error!(%error, "media thread: poll failed, ending");
-                    return;
-                }
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "media thread: poll failed, ending");
+                return;
             }
             // Edge-triggered: what is not read now must be read before the next wait.
             more_to_read = self.read_batch();

@@ -1,5 +1,6 @@
 //! Packets that come in: opened, made canonical, handed to the router.
 
+use super::allowance::Verdict;
 use super::leg::{Incoming, Publisher, Purpose};
 use super::{Core, Origin};
 use crate::media::ingress::Packet;
@@ -60,6 +61,9 @@ impl Core {
         let clock = self.clock(now);
         match self.legs.get(&id).map(|leg| &leg.purpose) {
             Some(Purpose::Publish(_)) => {
+                if !self.is_allowed(id, packet.len(), now) {
+                    return;
+                }
                 let mut canonical = std::mem::take(&mut self.canonical);
                 if let Some(stream) = self.canonicalise(id, packet, &mut canonical, now) {
                     self.router
@@ -80,6 +84,24 @@ impl Core {
             }
             // Watchers and children do not send media.
             _ => self.counters.no_track += 1,
+        }
+    }
+
+    /// A hall that floods is limited and named; its neighbours notice nothing.
+    fn is_allowed(&mut self, id: LegId, len: usize, now: Instant) -> bool {
+        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+        else {
+            return false;
+        };
+        match publisher.allowance.spend(len, now) {
+            Verdict::Within => true,
+            Verdict::Over { warn } => {
+                self.counters.flood += 1;
+                if warn {
+                    tracing::warn!(site = %publisher.site, leg = id.0, "publisher floods, packets are dropped");
+                }
+                false
+            }
         }
     }
 
@@ -203,7 +225,7 @@ impl Core {
 
     pub(super) fn close_stream(&mut self, stream: StreamId) {
         if let Some(spec) = self.router.stream_spec(stream) {
-            self.announce_end(stream, spec);
+            self.announce_end(spec);
         }
         self.origins.remove(&stream);
         self.router.close_stream(stream);

@@ -70,7 +70,7 @@ impl Core {
         }
         for (stream, sequences) in std::mem::take(&mut self.wires.resends_wanted) {
             self.ask_origin(stream, |own, ssrc, compound| {
-                compound.nack(own, ssrc, &sequences)
+                compound.nack(own, ssrc, &sequences);
             });
         }
     }

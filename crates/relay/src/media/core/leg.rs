@@ -1,5 +1,6 @@
 //! One neighbour, from its first connectivity check to its loss.
 
+use super::allowance::Allowance;
 use crate::media::srtp::Receiver;
 use crate::media::{Fingerprint, IceCredentials, LegId, PublishedTrack, WatchSlot};
 use forwarding::{SourceId, StreamId};
@@ -48,6 +49,7 @@ pub(super) struct Publisher {
     pub(super) site: SiteCode,
     pub(super) source: SourceId,
     pub(super) tracks: Vec<Track>,
+    pub(super) allowance: Allowance,
 }
 
 /// One m-line of a publisher.

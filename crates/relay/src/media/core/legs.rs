@@ -1,6 +1,7 @@
 //! Opening and ending legs.
 
 use super::Core;
+use super::allowance::Allowance;
 use super::leg::{Leg, Path, Publisher, Purpose, Track, Watcher, router_leg};
 use super::secure::HANDSHAKE_TIME_MAX;
 use crate::media::handle::Command;
@@ -36,7 +37,7 @@ impl Core {
                 return false;
             }
         }
-        self.flush(now);
+        self.flush();
         true
     }
 
@@ -59,7 +60,7 @@ impl Core {
         }
         let purpose = match spec.media {
             LegMedia::Publish(tracks) => {
-                self.publisher(spec.session, spec.role, spec.site, tracks)?
+                self.publisher(spec.session, spec.role, spec.site, tracks, now)?
             }
             LegMedia::Watch(slots) => self.watcher(spec.session, spec.role, spec.site, slots)?,
         };
@@ -87,6 +88,7 @@ impl Core {
         role: LegRole,
         site: Option<protocol::SiteCode>,
         tracks: Vec<PublishedTrack>,
+        now: Instant,
     ) -> Result<Purpose, MediaError> {
         let (LegRole::Publish, Some(site)) = (role, site) else {
             return Err(MediaError::BadSpec(
@@ -110,6 +112,7 @@ impl Core {
             site,
             source,
             tracks,
+            allowance: Allowance::new(now),
         }))
     }
 

@@ -57,12 +57,12 @@ impl Core {
                 Purpose::TrunkDown(_) => {
                     report
                         .trunks
-                        .extend(self.trunk(*id, leg, TrunkDirection::Down))
+                        .extend(self.trunk(*id, leg, TrunkDirection::Down));
                 }
                 Purpose::TrunkUp(_) => {
                     report
                         .trunks
-                        .extend(self.trunk(*id, leg, TrunkDirection::Up))
+                        .extend(self.trunk(*id, leg, TrunkDirection::Up));
                 }
             }
         }

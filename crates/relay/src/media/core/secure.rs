@@ -130,7 +130,7 @@ impl Core {
             self.end_leg(id, now);
             return;
         }
-        self.subscribe_trunk(id, now);
+        self.subscribe_trunk(id);
         self.point_leg(id, now);
     }
 

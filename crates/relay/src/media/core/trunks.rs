@@ -1,12 +1,9 @@
-//! Trunks: dialled by the child, answered by the parent, announced stream by stream.
+//! Trunks: dialled by the child, answered by the parent.
 
+use super::Core;
 use super::ice::target;
-use super::leg::{Announced, Dialler, Purpose, router_leg};
-use super::{Core, Origin};
-use crate::media::announce::Announcement;
-use crate::media::rtcp::Writer;
+use super::leg::{Dialler, Purpose};
 use crate::media::{Fingerprint, IceCredentials, LegId, random, stun};
-use forwarding::{SourceId, StreamId, StreamSpec};
 use protocol::{ChildTrunk, LegState, ParentTrunk, RelayId, RelayPlan};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -18,12 +15,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const ADDRESS_TIME: Duration = Duration::from_secs(2);
 /// A parent announces every second. After three missed it has lost the session: dial again.
 pub(super) const PARENT_SILENT_MAX: Duration = Duration::from_secs(3);
-/// A stream no longer announced, or whose trunk is gone, ends after this; shorter, and a reconnect would cost a keyframe.
-const STREAM_GRACE: Duration = Duration::from_secs(5);
 /// Checks whose answer is still awaited.
 const CHECKS_MAX: usize = 8;
-/// Bytes of announcements per compound: below every path MTU with SRTCP around it.
-const COMPOUND_BYTES_MAX: usize = 1100;
 
 impl Core {
     /// Follows a plan. Only what differs is touched: a trunk with the same peer and credentials keeps running.
@@ -65,7 +58,7 @@ impl Core {
         if let Some((id, old)) = existing {
             let before = std::mem::replace(old, child.clone());
             self.unsubscribe_trunk(id, &before, child);
-            self.subscribe_trunk(id, now);
+            self.subscribe_trunk(id);
         } else {
             self.add_child(child.clone(), now);
         }
@@ -133,43 +126,38 @@ impl Core {
     pub(super) fn renew_trunk(&mut self, id: LegId, now: Instant) -> Option<LegId> {
         let leg = self.legs.get(&id)?;
         let was_connected = leg.state != LegState::Connecting;
-        enum Config {
-            Child(ChildTrunk),
-            Parent(ParentTrunk, usize),
-        }
-        let config = match &leg.purpose {
-            Purpose::TrunkDown(child) => Config::Child(child.clone()),
-            Purpose::TrunkUp(dialler) => {
-                let next = if was_connected {
-                    dialler.address
-                } else {
-                    dialler.address + 1
-                };
-                Config::Parent(
-                    dialler.plan.clone(),
-                    next % dialler.plan.addresses.len().max(1),
-                )
+        let fresh = match &leg.purpose {
+            Purpose::TrunkDown(child) => {
+                let child = child.clone();
+                self.remove_leg(id, now);
+                self.add_child(child, now)?
             }
-            Purpose::Publish(_) | Purpose::Watch(_) => return None,
-        };
-        self.remove_leg(id, now);
-        let fresh = match config {
-            Config::Child(child) => self.add_child(child, now)?,
-            Config::Parent(parent, address) => {
+            Purpose::TrunkUp(dialler) => {
+                let (parent, address) = (dialler.plan.clone(), dialler.address);
+                self.remove_leg(id, now);
                 let fresh = self.add_parent(parent, now)?;
-                if let Some(Purpose::TrunkUp(dialler)) =
-                    self.legs.get_mut(&fresh).map(|leg| &mut leg.purpose)
-                {
-                    dialler.address = address;
-                    dialler.next_check = now + DIAL_INTERVAL;
-                }
+                self.redial(
+                    fresh,
+                    if was_connected { address } else { address + 1 },
+                    now,
+                );
                 fresh
             }
+            Purpose::Publish(_) | Purpose::Watch(_) => return None,
         };
         if let Some(leg) = self.legs.get_mut(&fresh).filter(|_| was_connected) {
             leg.state = LegState::Lost;
         }
         Some(fresh)
+    }
+
+    /// A parent that has just failed is not asked again at once.
+    fn redial(&mut self, id: LegId, address: usize, now: Instant) {
+        if let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+        {
+            dialler.address = address % dialler.plan.addresses.len().max(1);
+            dialler.next_check = now + DIAL_INTERVAL;
+        }
     }
 
     /// Sends the checks that are due.
@@ -215,215 +203,6 @@ impl Core {
         for (to, check) in due {
             self.wires.push(to, check);
         }
-    }
-
-    /// A parent says what an SSRC is.
-    pub(super) fn handle_announcement(
-        &mut self,
-        id: LegId,
-        ssrc: u32,
-        announcement: Announcement,
-        now: Instant,
-    ) {
-        let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return;
-        };
-        match announcement {
-            Announcement::Is { site, codec } if dialler.plan.feeds.contains(&site) => {
-                if let Some(known) = dialler.streams.get_mut(&ssrc) {
-                    known.at = now;
-                    return;
-                }
-                let source = self.sources.id(&site);
-                let spec = StreamSpec {
-                    source,
-                    codec,
-                    ssrc,
-                    resend: true,
-                };
-                let origin = Origin {
-                    leg: id,
-                    ssrc,
-                    orphan_since: None,
-                };
-                let Some(stream) = self.open_stream(spec, origin, now) else {
-                    return;
-                };
-                if let Some(Purpose::TrunkUp(dialler)) =
-                    self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-                {
-                    dialler.streams.insert(ssrc, Announced { stream, at: now });
-                }
-            }
-            Announcement::Is { .. } => {}
-            Announcement::Ended => {
-                if let Some(ended) = dialler.streams.remove(&ssrc) {
-                    self.close_stream(ended.stream);
-                }
-            }
-        }
-    }
-
-    /// Ends streams whose feed the plan no longer takes from this parent.
-    fn drop_unplanned(&mut self, parent: &ParentTrunk) {
-        let wanted: Vec<SourceId> = parent
-            .feeds
-            .iter()
-            .map(|site| self.sources.id(site))
-            .collect();
-        let mut dropped = Vec::new();
-        for leg in self.legs.values_mut() {
-            let Purpose::TrunkUp(dialler) = &mut leg.purpose else {
-                continue;
-            };
-            if dialler.plan.relay == parent.relay {
-                let router = &self.router;
-                dialler.streams.retain(|_, announced| {
-                    let keep = router
-                        .stream_spec(announced.stream)
-                        .is_some_and(|spec| wanted.contains(&spec.source));
-                    if !keep {
-                        dropped.push(announced.stream);
-                    }
-                    keep
-                });
-            }
-        }
-        for stream in dropped {
-            self.close_stream(stream);
-        }
-    }
-
-    /// Ends streams whose trunk has gone or whose parent has stopped announcing them.
-    pub(super) fn close_orphans(&mut self, now: Instant) {
-        let over = |since: Instant| now.saturating_duration_since(since) > STREAM_GRACE;
-        let mut ended: Vec<StreamId> = Vec::new();
-        for leg in self
-            .legs
-            .values_mut()
-            .filter(|leg| leg.state == LegState::Connected)
-        {
-            if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
-                dialler.streams.retain(|_, announced| {
-                    let lapsed = over(announced.at);
-                    if lapsed {
-                        ended.push(announced.stream);
-                    }
-                    !lapsed
-                });
-            }
-        }
-        let orphans = self
-            .origins
-            .iter()
-            .filter(|(_, origin)| origin.orphan_since.is_some_and(over));
-        ended.extend(orphans.map(|(stream, _)| *stream));
-        for stream in ended {
-            self.close_stream(stream);
-        }
-    }
-
-    /// Subscribes a connected child to what the plan sends it, and announces that.
-    pub(super) fn subscribe_trunk(&mut self, id: LegId, _now: Instant) {
-        let Some(Purpose::TrunkDown(child)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
-            return;
-        };
-        if self.wires.get(id).is_none() {
-            return;
-        }
-        for site in child.feeds.clone() {
-            let source = self.sources.id(&site);
-            if let Err(refusal) = self.router.subscribe(router_leg(id), source) {
-                tracing::warn!(leg = id.0, %site, %refusal, "feed cannot be sent on this trunk");
-            }
-        }
-        self.announce_trunk(id);
-    }
-
-    fn unsubscribe_trunk(&mut self, id: LegId, before: &ChildTrunk, after: &ChildTrunk) {
-        let gone: Vec<SourceId> = before
-            .feeds
-            .iter()
-            .filter(|site| !after.feeds.contains(site))
-            .map(|site| self.sources.id(site))
-            .collect();
-        let mut compound = self.begin_compound(&[]);
-        for source in gone {
-            let ended: Vec<u32> = self
-                .router
-                .streams()
-                .filter(|(_, spec)| spec.source == source)
-                .map(|(_, spec)| spec.ssrc)
-                .collect();
-            for ssrc in ended {
-                Announcement::Ended.write(ssrc, &mut compound);
-            }
-            self.router.unsubscribe(router_leg(id), source);
-        }
-        self.wires.send_rtcp(id, compound);
-    }
-
-    /// Announces everything on every connected child's trunk; without streams the compound shows that the trunk lives.
-    pub(super) fn announce_all(&mut self) {
-        for id in self.connected_children(|_| true) {
-            self.announce_trunk(id);
-        }
-    }
-
-    /// Announces a source's streams before their first packet.
-    pub(super) fn announce_source(&mut self, source: SourceId) {
-        let Some(site) = self.sources.name(source).cloned() else {
-            return;
-        };
-        for id in self.connected_children(|child| child.feeds.contains(&site)) {
-            self.announce_trunk(id);
-        }
-    }
-
-    /// Tells children that a stream has ended, before the router forgets it.
-    pub(super) fn announce_end(&mut self, _stream: StreamId, spec: StreamSpec) {
-        let Some(site) = self.sources.name(spec.source).cloned() else {
-            return;
-        };
-        for id in self.connected_children(|child| child.feeds.contains(&site)) {
-            let mut compound = self.begin_compound(&[]);
-            Announcement::Ended.write(spec.ssrc, &mut compound);
-            self.wires.send_rtcp(id, compound);
-        }
-    }
-
-    fn announce_trunk(&mut self, id: LegId) {
-        let streams: Vec<StreamSpec> = self
-            .router
-            .trunk_streams(router_leg(id))
-            .map(|(_, spec)| spec)
-            .collect();
-        let mut compound: Writer = self.begin_compound(&[]);
-        for spec in streams {
-            let Some(site) = self.sources.name(spec.source).cloned() else {
-                continue;
-            };
-            Announcement::Is {
-                site,
-                codec: spec.codec,
-            }
-            .write(spec.ssrc, &mut compound);
-            if compound.0.len() > COMPOUND_BYTES_MAX {
-                let full = std::mem::replace(&mut compound, self.begin_compound(&[]));
-                self.wires.send_rtcp(id, full);
-            }
-        }
-        self.wires.send_rtcp(id, compound);
-    }
-
-    fn connected_children(&self, wanted: impl Fn(&ChildTrunk) -> bool) -> Vec<LegId> {
-        self.legs
-            .iter()
-            .filter(|(_, leg)| leg.state == LegState::Connected)
-            .filter(|(_, leg)| matches!(&leg.purpose, Purpose::TrunkDown(child) if wanted(child)))
-            .map(|(id, _)| *id)
-            .collect()
     }
 }
 

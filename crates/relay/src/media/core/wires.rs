@@ -24,7 +24,7 @@ pub(in crate::media) struct Datagram {
 
 /// The sending half of every connected leg. The router's [`Sink`].
 pub(super) struct Wires {
-    wires: HashMap<LegId, Wire>,
+    by_leg: HashMap<LegId, Wire>,
     outbox: VecDeque<Datagram>,
     spare: Vec<Vec<u8>>,
     pub(super) cname: String,
@@ -59,7 +59,7 @@ pub(super) struct Wire {
 impl Wires {
     pub(super) fn new(cname: String, now: Instant) -> Self {
         Self {
-            wires: HashMap::new(),
+            by_leg: HashMap::new(),
             outbox: VecDeque::new(),
             spare: Vec::new(),
             cname,
@@ -79,26 +79,26 @@ impl Wires {
             round_trip: None,
             reports: VecDeque::new(),
         };
-        self.wires.insert(leg, wire);
+        self.by_leg.insert(leg, wire);
     }
 
     pub(super) fn get(&self, leg: LegId) -> Option<&Wire> {
-        self.wires.get(&leg)
+        self.by_leg.get(&leg)
     }
 
     pub(super) fn move_to(&mut self, leg: LegId, to: SocketAddr) {
-        if let Some(wire) = self.wires.get_mut(&leg) {
+        if let Some(wire) = self.by_leg.get_mut(&leg) {
             wire.to = to;
         }
     }
 
     pub(super) fn remove(&mut self, leg: LegId) {
-        self.wires.remove(&leg);
+        self.by_leg.remove(&leg);
     }
 
     /// Notes how a peer receives us (RFC 3550 §6.4.1).
     pub(super) fn note_block(&mut self, leg: LegId, block: Block, now: Instant) {
-        let Some(wire) = self.wires.get_mut(&leg) else {
+        let Some(wire) = self.by_leg.get_mut(&leg) else {
             return;
         };
         wire.fraction_lost = block.fraction_lost;
@@ -114,14 +114,14 @@ impl Wires {
     }
 
     pub(super) fn note_round_trip(&mut self, leg: LegId, round_trip: Duration) {
-        if let Some(wire) = self.wires.get_mut(&leg) {
+        if let Some(wire) = self.by_leg.get_mut(&leg) {
             wire.round_trip = Some(round_trip);
         }
     }
 
     /// Seals and sends a compound.
     pub(super) fn send_rtcp(&mut self, leg: LegId, compound: Writer) {
-        let Some(wire) = self.wires.get_mut(&leg) else {
+        let Some(wire) = self.by_leg.get_mut(&leg) else {
             return;
         };
         let mut bytes = compound.0;
@@ -154,7 +154,7 @@ impl Wires {
     }
 
     fn send_rtp(&mut self, packet: Packet<'_>) {
-        let Some(wire) = self.wires.get_mut(&LegId(packet.leg.0)) else {
+        let Some(wire) = self.by_leg.get_mut(&LegId(packet.leg.0)) else {
             return;
         };
         let mut bytes = self.spare.pop().unwrap_or_default();
@@ -172,7 +172,7 @@ impl Wires {
 
     fn send_report(&mut self, report: &SenderReport) {
         let leg = LegId(report.leg.0);
-        let Some(wire) = self.wires.get_mut(&leg) else {
+        let Some(wire) = self.by_leg.get_mut(&leg) else {
             return;
         };
         if wire.reports.len() >= REPORTS_REMEMBERED {
@@ -194,7 +194,7 @@ impl Sink for Wires {
             Action::SenderReport(report) => self.send_report(&report),
             Action::RequestKeyframe { stream } => self.keyframes_wanted.push(stream),
             Action::RequestResend { stream, sequences } => {
-                self.resends_wanted.push((stream, sequences.to_vec()))
+                self.resends_wanted.push((stream, sequences.to_vec()));
             }
         }
     }

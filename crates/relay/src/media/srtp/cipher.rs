@@ -43,6 +43,10 @@ pub(super) struct Cipher {
     rtcp: Suite,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "two of them per leg, and a box would cost a miss per packet"
+)]
 enum Suite {
     Gcm {
         key: LessSafeKey,

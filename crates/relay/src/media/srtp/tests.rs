@@ -41,13 +41,14 @@ fn other(profile: Profile) -> Context {
         Profile::Aes128CmSha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
     };
     let salt = &master.salt[..profile.salt_len()];
-    let (rtp, rtcp) = (srtp_replay_protection(1024), srtcp_replay_protection(1024));
+    let media = srtp_replay_protection(1024);
+    let control = srtcp_replay_protection(1024);
     Context::new(
         &master.key,
         salt,
         theirs,
-        Some(rtp),
-        Some(rtcp),
+        Some(media),
+        Some(control),
         provider().crypto(),
     )
     .expect("a context")

@@ -167,9 +167,9 @@ impl Guest {
             .expect("keys");
         let provider = provider();
         let context = |key: &[u8], salt: &[u8], receives: bool| {
-            let (rtp, rtcp) = (srtp_replay_protection(1024), srtcp_replay_protection(1024));
+            let (media, control) = (srtp_replay_protection(1024), srtcp_replay_protection(1024));
             let options = if receives {
-                (Some(rtp), Some(rtcp))
+                (Some(media), Some(control))
             } else {
                 (None, None)
             };
@@ -236,7 +236,7 @@ impl Guest {
 
 /// An RTP packet of VP8: one packet, one frame.
 pub(crate) fn vp8(ssrc: u32, sequence: u16, timestamp: u32, keyframe: bool) -> Vec<u8> {
-    let mut packet = vec![0x80, 0x80 | 120];
+    let mut packet = vec![0x80, 0x80 | 0x78];
     packet.extend_from_slice(&sequence.to_be_bytes());
     packet.extend_from_slice(&timestamp.to_be_bytes());
     packet.extend_from_slice(&ssrc.to_be_bytes());

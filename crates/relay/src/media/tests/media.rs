@@ -348,3 +348,40 @@ fn the_control_room_watches_a_hall_and_the_floor_fills_its_slot() {
     assert_ne!(ssrc_of(room), ssrc_of(hall));
     assert_eq!(tracks().len(), 2);
 }
+
+#[test]
+fn a_hall_that_floods_is_limited_and_its_neighbour_is_not() {
+    let mut world = World::new();
+    let relay = world.relay();
+    world.relays[relay]
+        .core
+        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let hub = world.publisher(relay, "HUB");
+    let a = world.publisher(relay, "A");
+    let hall = world.watcher(relay, LegRole::Watch, Some("B"));
+    let mut large = vp8(VIDEO_SSRC, 0, 0, false);
+    large.resize(1200, 0);
+    for i in 0..2000u16 {
+        large[2..4].copy_from_slice(&i.to_be_bytes());
+        let sealed = world.guests[a].seal_rtp(&large);
+        world.send(a, &sealed);
+        if i % 100 == 0 {
+            world.send_rtp(hub, &vp8(VIDEO_SSRC, i / 100, 0, i == 0));
+        }
+    }
+    assert!(
+        world.relays[relay].core.drops().flood > 300,
+        "2.4 MB at once"
+    );
+    assert_eq!(video(&world.guests[hall].rtp).len(), 20);
+    world.pass(Duration::from_secs(1));
+    let before = world.relays[relay].core.drops().flood;
+    large[2..4].copy_from_slice(&2000u16.to_be_bytes());
+    let sealed = world.guests[a].seal_rtp(&large);
+    world.send(a, &sealed);
+    assert_eq!(
+        world.relays[relay].core.drops().flood,
+        before,
+        "a second later it may again"
+    );
+}

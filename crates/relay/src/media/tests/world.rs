@@ -20,13 +20,16 @@ pub(crate) struct Relay {
     pub(crate) certificate: MediaCertificate,
 }
 
+/// Whether a datagram vanishes: from, to, bytes.
+pub(crate) type Loss = Box<dyn FnMut(SocketAddr, SocketAddr, &[u8]) -> bool>;
+
 /// Everything there is.
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) relays: Vec<Relay>,
     pub(crate) guests: Vec<Guest>,
-    /// Datagrams for which this says true vanish: `(from, to, bytes)`.
-    pub(crate) lose: Box<dyn FnMut(SocketAddr, SocketAddr, &[u8]) -> bool>,
+    /// Datagrams for which this says true vanish.
+    pub(crate) lose: Loss,
     next_port: u16,
 }
 

@@ -1,0 +1,226 @@
+//! Which feeds a trunk carries: announced by the parent stream by stream, opened and ended by the child.
+
+use super::leg::{Announced, Purpose, router_leg};
+use super::{Core, Origin};
+use crate::media::LegId;
+use crate::media::announce::Announcement;
+use crate::media::rtcp::Writer;
+use forwarding::{SourceId, StreamId, StreamSpec};
+use protocol::{ChildTrunk, LegState, ParentTrunk};
+use std::time::{Duration, Instant};
+
+/// A stream no longer announced, or whose trunk is gone, ends after this; shorter, and a reconnect would cost a keyframe.
+const STREAM_GRACE: Duration = Duration::from_secs(5);
+/// Bytes of announcements per compound: below every path MTU with SRTCP around it.
+const COMPOUND_BYTES_MAX: usize = 1100;
+
+impl Core {
+    /// A parent says what an SSRC is.
+    pub(super) fn handle_announcement(
+        &mut self,
+        id: LegId,
+        ssrc: u32,
+        announcement: Announcement,
+        now: Instant,
+    ) {
+        let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+        else {
+            return;
+        };
+        match announcement {
+            Announcement::Is { site, codec } if dialler.plan.feeds.contains(&site) => {
+                if let Some(known) = dialler.streams.get_mut(&ssrc) {
+                    known.at = now;
+                    return;
+                }
+                let source = self.sources.id(&site);
+                let spec = StreamSpec {
+                    source,
+                    codec,
+                    ssrc,
+                    resend: true,
+                };
+                let origin = Origin {
+                    leg: id,
+                    ssrc,
+                    orphan_since: None,
+                };
+                let Some(stream) = self.open_stream(spec, origin, now) else {
+                    return;
+                };
+                if let Some(Purpose::TrunkUp(dialler)) =
+                    self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+                {
+                    dialler.streams.insert(ssrc, Announced { stream, at: now });
+                }
+            }
+            Announcement::Is { .. } => {}
+            Announcement::Ended => {
+                if let Some(ended) = dialler.streams.remove(&ssrc) {
+                    self.close_stream(ended.stream);
+                }
+            }
+        }
+    }
+
+    /// Ends streams whose feed the plan no longer takes from this parent.
+    pub(super) fn drop_unplanned(&mut self, parent: &ParentTrunk) {
+        let wanted: Vec<SourceId> = parent
+            .feeds
+            .iter()
+            .map(|site| self.sources.id(site))
+            .collect();
+        let mut dropped = Vec::new();
+        for leg in self.legs.values_mut() {
+            let Purpose::TrunkUp(dialler) = &mut leg.purpose else {
+                continue;
+            };
+            if dialler.plan.relay == parent.relay {
+                let router = &self.router;
+                dialler.streams.retain(|_, announced| {
+                    let keep = router
+                        .stream_spec(announced.stream)
+                        .is_some_and(|spec| wanted.contains(&spec.source));
+                    if !keep {
+                        dropped.push(announced.stream);
+                    }
+                    keep
+                });
+            }
+        }
+        for stream in dropped {
+            self.close_stream(stream);
+        }
+    }
+
+    /// Ends streams whose trunk has gone or whose parent has stopped announcing them.
+    pub(super) fn close_orphans(&mut self, now: Instant) {
+        let over = |since: Instant| now.saturating_duration_since(since) > STREAM_GRACE;
+        let mut ended: Vec<StreamId> = Vec::new();
+        for leg in self
+            .legs
+            .values_mut()
+            .filter(|leg| leg.state == LegState::Connected)
+        {
+            if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
+                dialler.streams.retain(|_, announced| {
+                    let lapsed = over(announced.at);
+                    if lapsed {
+                        ended.push(announced.stream);
+                    }
+                    !lapsed
+                });
+            }
+        }
+        let orphans = self
+            .origins
+            .iter()
+            .filter(|(_, origin)| origin.orphan_since.is_some_and(over));
+        ended.extend(orphans.map(|(stream, _)| *stream));
+        for stream in ended {
+            self.close_stream(stream);
+        }
+    }
+
+    /// Subscribes a connected child to what the plan sends it, and announces that.
+    pub(super) fn subscribe_trunk(&mut self, id: LegId) {
+        let Some(Purpose::TrunkDown(child)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
+            return;
+        };
+        if self.wires.get(id).is_none() {
+            return;
+        }
+        for site in child.feeds.clone() {
+            let source = self.sources.id(&site);
+            if let Err(refusal) = self.router.subscribe(router_leg(id), source) {
+                tracing::warn!(leg = id.0, %site, %refusal, "feed cannot be sent on this trunk");
+            }
+        }
+        self.announce_trunk(id);
+    }
+
+    pub(super) fn unsubscribe_trunk(&mut self, id: LegId, before: &ChildTrunk, after: &ChildTrunk) {
+        let gone: Vec<SourceId> = before
+            .feeds
+            .iter()
+            .filter(|site| !after.feeds.contains(site))
+            .map(|site| self.sources.id(site))
+            .collect();
+        let mut compound = self.begin_compound(&[]);
+        for source in gone {
+            let ended: Vec<u32> = self
+                .router
+                .streams()
+                .filter(|(_, spec)| spec.source == source)
+                .map(|(_, spec)| spec.ssrc)
+                .collect();
+            for ssrc in ended {
+                Announcement::Ended.write(ssrc, &mut compound);
+            }
+            self.router.unsubscribe(router_leg(id), source);
+        }
+        self.wires.send_rtcp(id, compound);
+    }
+
+    /// Announces everything on every connected child's trunk; without streams the compound shows that the trunk lives.
+    pub(super) fn announce_all(&mut self) {
+        for id in self.connected_children(|_| true) {
+            self.announce_trunk(id);
+        }
+    }
+
+    /// Announces a source's streams before their first packet.
+    pub(super) fn announce_source(&mut self, source: SourceId) {
+        let Some(site) = self.sources.name(source).cloned() else {
+            return;
+        };
+        for id in self.connected_children(|child| child.feeds.contains(&site)) {
+            self.announce_trunk(id);
+        }
+    }
+
+    /// Tells children that a stream has ended, before the router forgets it.
+    pub(super) fn announce_end(&mut self, spec: StreamSpec) {
+        let Some(site) = self.sources.name(spec.source).cloned() else {
+            return;
+        };
+        for id in self.connected_children(|child| child.feeds.contains(&site)) {
+            let mut compound = self.begin_compound(&[]);
+            Announcement::Ended.write(spec.ssrc, &mut compound);
+            self.wires.send_rtcp(id, compound);
+        }
+    }
+
+    fn announce_trunk(&mut self, id: LegId) {
+        let streams: Vec<StreamSpec> = self
+            .router
+            .trunk_streams(router_leg(id))
+            .map(|(_, spec)| spec)
+            .collect();
+        let mut compound: Writer = self.begin_compound(&[]);
+        for spec in streams {
+            let Some(site) = self.sources.name(spec.source).cloned() else {
+                continue;
+            };
+            Announcement::Is {
+                site,
+                codec: spec.codec,
+            }
+            .write(spec.ssrc, &mut compound);
+            if compound.0.len() > COMPOUND_BYTES_MAX {
+                let full = std::mem::replace(&mut compound, self.begin_compound(&[]));
+                self.wires.send_rtcp(id, full);
+            }
+        }
+        self.wires.send_rtcp(id, compound);
+    }
+
+    fn connected_children(&self, wanted: impl Fn(&ChildTrunk) -> bool) -> Vec<LegId> {
+        self.legs
+            .iter()
+            .filter(|(_, leg)| leg.state == LegState::Connected)
+            .filter(|(_, leg)| matches!(&leg.purpose, Purpose::TrunkDown(child) if wanted(child)))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}
