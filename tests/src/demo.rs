@@ -60,6 +60,8 @@ pub struct Hall {
     pub site: Option<String>,
     /// The chair's hall sends the program and receives none.
     pub chair: bool,
+    /// Its link to the orchestrator is up.
+    pub linked: bool,
     /// Media packets received.
     pub packets: u64,
     /// Whole frames of the program received.
@@ -148,11 +150,11 @@ impl Demo {
         Ok(self.process.ended().await?.success())
     }
 
-    /// Ends it (SIGTERM).
-    pub async fn stop(self) -> Result<()> {
+    /// Ends it (SIGTERM); its data stays until the answer is dropped.
+    pub async fn stop(self) -> Result<TempDir> {
         let status = self.process.stop().await?;
         ensure!(status.success(), "the demo ended with {status}");
-        Ok(())
+        Ok(self.folder)
     }
 
     /// The last lines of every process's log.

@@ -54,7 +54,7 @@ async fn a_street_hall_joins_from_another_machine_and_is_seen_and_counted() -> R
     let demo = Demo::start(&["--halls", "12", "--address", &address]).await?;
     let told = story(&desk, &demo).await;
     told.with_context(|| demo.logs())?;
-    demo.stop().await
+    demo.stop().await.map(drop)
 }
 
 async fn story(desk: &Namespace, demo: &Demo) -> Result<()> {
