@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 /// The media libraries tell every state of every session at `info`: 56 halls would drown what matters.
-const LOG_DEFAULT: &str = "info,rtc=warn,rtc_dtls=warn,rtc_ice=warn,rtc_srtp=warn,webrtc=warn";
+const LOG_DEFAULT: &str = "info,rtc=error,rtc_dtls=error,rtc_ice=warn,rtc_srtp=warn,webrtc=error";
 
 /// Options of every role.
 #[derive(Args)]

@@ -10,7 +10,7 @@ use crate::link::{Link, LinkEnd};
 use crate::media::{self, Situation, SocketDrops};
 use crate::picture::Caption;
 use crate::status::Record;
-use protocol::{HallState, HeadCount, JoinGrant, MediaEndpoints};
+use protocol::{ByeCause, HallState, HeadCount, JoinGrant, MediaEndpoints};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +139,11 @@ impl Hall {
             };
             self.record.note(|status| status.linked = false);
             tracing::info!(site = %grant.site, "{ended}");
+            if matches!(ended, LinkEnd::Bye(ByeCause::TakenOver)) {
+                // A person at a browser, or a newer agent, has this site now: two that answer
+                // each other's takeovers would give the hall neither.
+                return;
+            }
             let pause = match &ended {
                 LinkEnd::Refused { retry_after, .. } => *retry_after,
                 _ => None,

@@ -2,7 +2,7 @@
 
 use crate::status::Record;
 use futures_util::{SinkExt, StreamExt};
-use protocol::{FromHall, HallState, ToHall};
+use protocol::{ByeCause, FromHall, HallState, ToHall};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub(crate) enum LinkEnd {
         retry_after: Option<Duration>,
     },
     /// It said goodbye.
-    #[error("the orchestrator ends the link: {0}")]
-    Bye(String),
+    #[error("the orchestrator ends the link: {0:?}")]
+    Bye(ByeCause),
     /// It fell silent or away.
     #[error("link lost: {0}")]
     Lost(String),
@@ -106,7 +106,7 @@ impl Link {
                         heard = Instant::now();
                         match read(&message) {
                             Some(ToHall::State(state)) => on_state(state),
-                            Some(ToHall::Bye { reason }) => return LinkEnd::Bye(reason),
+                            Some(ToHall::Bye { cause }) => return LinkEnd::Bye(cause),
                             None => {}
                         }
                     }

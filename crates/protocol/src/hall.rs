@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// What the lamp in the hall shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Tally {
     /// Grey: nobody elsewhere sees this hall as program or floor.
@@ -29,14 +31,30 @@ pub struct MediaEndpoints {
 /// Orchestrator to hall.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, between the socket and its reader"
+)]
 pub enum ToHall {
     /// The whole state of the hall, sent on connect and after every change (coalesced, at most 5/s).
     State(HallState),
-    /// The link ends: another holder of the same token took over, or the token was withdrawn.
+    /// The link ends, and not because of the line.
     Bye {
-        /// In words for the hall's technician.
-        reason: String,
+        /// Why.
+        cause: ByeCause,
     },
+}
+
+/// Why a hall's link was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ByeCause {
+    /// Another device joined as this site: this one steps aside and does not come back by itself.
+    TakenOver,
+    /// More messages than a hall has reason to send.
+    TooManyMessages,
+    /// A message that is not of this protocol.
+    NotUnderstood,
 }
 
 /// Everything a hall's screen or agent needs to know.

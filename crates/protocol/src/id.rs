@@ -11,7 +11,11 @@ pub struct IdError {
 
 impl std::fmt::Display for IdError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "found {:?}, expected 1 to 32 characters out of A-Z a-z 0-9 . _ -", self.found)
+        write!(
+            f,
+            "found {:?}, expected 1 to 32 characters out of A-Z a-z 0-9 . _ -",
+            self.found
+        )
     }
 }
 
@@ -21,7 +25,9 @@ const LENGTH_MAX: usize = 32;
 
 fn is_code(text: &str) -> bool {
     (1..=LENGTH_MAX).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         && !text.bytes().all(|b| b == b'.')
 }
 

@@ -16,17 +16,17 @@ mod session;
 mod token;
 
 pub use count::{Counts, HeadCount, Totals};
-pub use hall::{FromHall, HallHealth, HallState, MediaEndpoints, Tally, ToHall};
+pub use hall::{ByeCause, FromHall, HallHealth, HallState, MediaEndpoints, Tally, ToHall};
 pub use id::{ConferenceId, IdError, RelayId, SiteCode};
 pub use join::{Join, JoinGrant, SiteLink, WatchGrant};
 pub use live::{
-    ConferenceSummary, ConferenceView, LinkHealth, LinkState, Live, RelayView, SiteKind, SiteLinkMode,
-    SiteView, SittingState, SittingStep, SittingView,
+    ConferenceSummary, ConferenceView, LinkHealth, LinkState, Live, RelayView, SiteKind,
+    SiteLinkMode, SiteView, SittingState, SittingStep, SittingView,
 };
 pub use problem::{FieldProblem, Problem};
 pub use relay::{
-    ChildTrunk, FeedReport, FromRelay, LegReport, LegRole, LegState, MediaKind, ParentTrunk, RelayPlan,
-    RelayRegistration, RelayReport, RelayWelcome, ToRelay, TrunkDirection, TrunkReport,
+    ChildTrunk, FeedReport, FromRelay, LegReport, LegRole, LegState, MediaKind, ParentTrunk,
+    RelayPlan, RelayRegistration, RelayReport, RelayWelcome, ToRelay, TrunkDirection, TrunkReport,
 };
 pub use session::{Role, SessionView, SignIn};
 pub use token::{MediaClaims, MediaScope};

@@ -3,8 +3,8 @@
 //! `DIEMCAU_WRITE_TYPESCRIPT=1 cargo test -p protocol --test typescript` writes them anew.
 
 use protocol::{
-    ConferenceSummary, ConferenceView, FromHall, HeadCount, Join, JoinGrant, Live, Problem, SessionView, SignIn,
-    SiteLink, SittingStep, ToHall, WatchGrant,
+    ConferenceSummary, ConferenceView, FromHall, HeadCount, Join, JoinGrant, Live, Problem,
+    SessionView, SignIn, SiteLink, SittingStep, ToHall, WatchGrant,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,16 +24,30 @@ fn export_to(dir: &Path) {
     macro_rules! export {
         ($($name:ty),*) => { $( <$name>::export_all(&config).expect(stringify!($name)); )* };
     }
-    export!(SignIn, SessionView, ConferenceSummary, ConferenceView, Live, SittingStep, HeadCount, SiteLink);
+    export!(
+        SignIn,
+        SessionView,
+        ConferenceSummary,
+        ConferenceView,
+        Live,
+        SittingStep,
+        HeadCount,
+        SiteLink
+    );
     export!(WatchGrant, Join, JoinGrant, ToHall, FromHall, Problem);
 }
 
 fn files_of(dir: &Path) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}; {HELP}", dir.display()));
+    let entries =
+        fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}; {HELP}", dir.display()));
     entries
         .map(|entry| entry.expect("entry").path())
         .map(|path| {
-            let name = path.file_name().expect("name").to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned();
             (name, fs::read_to_string(&path).expect("text"))
         })
         .collect()

@@ -131,8 +131,6 @@ pub struct HallStatus {
     pub holes: u64,
     /// Packets its own queues dropped.
     pub dropped_locally: u64,
-    /// Its head count is acknowledged.
-    pub counted: Option<bool>,
 }
 
 /// What the hall agents say of themselves.

@@ -51,7 +51,7 @@ struct Running {
     environment: Vec<(&'static str, String)>,
     child: Child,
     /// Closed when this process ends, however it ends: the child's sign to end too.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
 }
 
 /// All children of the demo.
@@ -82,7 +82,7 @@ impl Children {
             config: config.to_owned(),
             environment,
             child,
-            _stdin: stdin,
+            stdin,
         });
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Children {
             {
                 Ok((child, stdin)) => {
                     running.child = child;
-                    running._stdin = stdin;
+                    running.stdin = stdin;
                 }
                 Err(error) => self.screen.died(running.role, &format!("{error:#}")),
             }
@@ -121,7 +121,7 @@ impl Children {
     /// Asks every child to end, halls first so that nobody is seen to vanish, and waits.
     pub async fn stop(&mut self) {
         for mut running in self.running.drain(..).rev() {
-            drop(running._stdin.take());
+            drop(running.stdin.take());
             if tokio::time::timeout(STOP_TIME_MAX, running.child.wait())
                 .await
                 .is_err()

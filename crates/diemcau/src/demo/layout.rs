@@ -4,6 +4,7 @@ use super::{Options, api::SiteLinks, tls};
 use anyhow::{Context, Result};
 use conference::import;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -68,21 +69,19 @@ pub struct Layout {
 impl Layout {
     /// Makes the folder, the local certificate authority, the ports and the operator's password.
     pub fn prepare(options: &Options) -> Result<Self> {
-        let (folder, temporary) = match &options.data {
-            Some(folder) => (folder.clone(), None),
-            None => {
-                let temporary = tempfile::Builder::new().prefix("diemcau-demo-").tempdir()?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = &options.data {
+            (folder.clone(), None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("diemcau-demo-").tempdir()?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         tls::ensure(&folder, options.address)?;
-        let sites = import::from_csv(SITES_CSV.as_bytes()).map_err(|faults| anyhow::anyhow!("the demo's own list of sites: {faults:?}"))?;
+        let sites = import::from_csv(SITES_CSV.as_bytes())
+            .map_err(|faults| anyhow::anyhow!("the demo's own list of sites: {faults:?}"))?;
         Ok(Self {
             ports: kept(&folder.join("ports.json"), || Ports::free(options.address))?,
-            admin_password: kept(&folder.join("admin-password.json"), || {
-                tls::random_text()
-            })?,
+            admin_password: kept(&folder.join("admin-password.json"), tls::random_text)?,
             address: options.address,
             halls: usize::from(options.halls),
             seed: options.seed,
@@ -170,12 +169,13 @@ impl Layout {
             metrics = self.ports.metrics,
         );
         for relay in RELAYS {
-            text += &format!(
-                "\n[[relays]]\nid = \"{}\"\nsite = \"{}\"\ncapacity = 250\njoin_key = \"{}\"\n",
+            writeln!(
+                text,
+                "\n[[relays]]\nid = \"{}\"\nsite = \"{}\"\ncapacity = 250\njoin_key = \"{}\"",
                 relay.id,
                 relay.site,
                 self.join_key(relay)?
-            );
+            )?;
         }
         write(&self.serve_config(), &text)
     }
@@ -212,20 +212,22 @@ impl Layout {
                 .get(code)
                 .with_context(|| format!("no link for {code}"))?
                 .code;
-            text += &format!(
-                "\n[[halls]]\ncredential = \"{credential}\"\nchair = {}\n",
+            writeln!(
+                text,
+                "\n[[halls]]\ncredential = \"{credential}\"\nchair = {}",
                 code == CHAIR
-            );
+            )?;
             text += if code == CHAIR {
                 "picture = { width = 640, height = 360, frame_rate = 15, bitrate_kbps = 520 }\n"
             } else {
                 "picture = { width = 160, height = 90, frame_rate = 5, bitrate_kbps = 60 }\n"
             };
             if let Some(counts) = self.recorded(code) {
-                text += &format!(
-                    "{counts}report_after_s = {}\n",
+                writeln!(
+                    text,
+                    "{counts}\nreport_after_s = {}",
                     report_after_s(self.seed, index)
-                );
+                )?;
             }
         }
         write(&self.halls_config(), &text)
@@ -238,7 +240,7 @@ impl Layout {
             .find(|site| site.site.code.as_str() == code)?;
         let counts = site.recorded?;
         Some(format!(
-            "counts = {{ expected = {}, present = {}, late = {}, absent_excused = {}, absent_unexcused = {}, unclassified = {} }}\n",
+            "counts = {{ expected = {}, present = {}, late = {}, absent_excused = {}, absent_unexcused = {}, unclassified = {} }}",
             counts.expected,
             counts.present,
             counts.late,

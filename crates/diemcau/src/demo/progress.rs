@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How often the halls are asked how they are.
 const POLL: Duration = Duration::from_millis(250);
+/// A hall that has not come by then is shown as missing; the others need not wait for it.
+const JOIN_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// Where the demo speaks.
 #[derive(Clone)]
@@ -103,7 +105,7 @@ pub async fn wait_for_halls(
 ) -> Result<usize> {
     let patience = within
         .and_then(|time| Duration::try_from(time).ok())
-        .map_or(Duration::from_secs(60), |time| time / 2);
+        .map_or(JOIN_TIME_MAX, |time| time / 2);
     let deadline = tokio::time::Instant::now() + patience;
     let bar = bar(layout, screen);
     loop {

@@ -54,5 +54,8 @@ pub fn random_text() -> Result<String> {
     const LETTERS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
     let mut random = [0; 16];
     aws_lc_rs::rand::fill(&mut random).context("asking the system for random bytes")?;
-    Ok(random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+    Ok(random
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect())
 }

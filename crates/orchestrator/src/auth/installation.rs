@@ -30,13 +30,12 @@ struct Stored {
 impl Installation {
     /// Takes the keys out of the vault, or makes them on the first start.
     pub async fn load(log: &Log) -> Result<Self, VaultError> {
-        let stored = match vault::get(log, NAME).await? {
-            Some(stored) => stored,
-            None => {
-                let made = Stored::make().map_err(|Unspecified| VaultError::NoKey)?;
-                vault::put(log, NAME, &made).await?;
-                made
-            }
+        let stored = if let Some(stored) = vault::get(log, NAME).await? {
+            stored
+        } else {
+            let made = Stored::make().map_err(|Unspecified| VaultError::NoKey)?;
+            vault::put(log, NAME, &made).await?;
+            made
         };
         Self::of(&stored).ok_or(VaultError::Damaged(NAME))
     }

@@ -1,7 +1,7 @@
 //! The loop: one message after the other, one owner of the state.
 
-use super::health::{Expectation, SiteLink, sights};
-use super::message::{Handle, LiveStream, MAILBOX_MAX, Message, RelayPost, SiteAbout};
+use super::health::{Expectation, SiteLink};
+use super::message::{Handle, LiveStream, MAILBOX_MAX, Message, SiteAbout};
 use super::publishing::{PUBLISH_EVERY, Publishing};
 use super::relay_state::RelayState;
 use super::rules::Pending;
@@ -12,12 +12,10 @@ use crate::convert;
 use crate::journal::{Journal, Operation, Past};
 use crate::relays::{Layout, Record};
 use conference::Conference;
-use protocol::{
-    ConferenceId, ConferenceView, HallHealth, LinkState, RelayId, RelayReport, SiteCode,
-};
+use protocol::{ConferenceId, ConferenceView, RelayId, SiteCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +39,7 @@ pub(super) struct State {
     /// Something changed since it was last shown.
     pub dirty: bool,
     publishing: Publishing,
-    next_link: u64,
+    pub next_link: u64,
 }
 
 /// Starts the actor of a conference from its past.
@@ -158,114 +156,6 @@ impl State {
         })
     }
 
-    async fn seat(
-        &mut self,
-        site: SiteCode,
-        token_id: String,
-        answer: oneshot::Sender<super::Seat>,
-    ) {
-        let Some(state) = self.hall_state(&site, Moment::now()) else {
-            return;
-        };
-        let (seat, taken_over) = self.seats.sit(site.clone(), token_id.clone(), state);
-        self.link(&site).handle_seated(true);
-        self.dirty = true;
-        drop(answer.send(seat));
-        if let Some(older) = taken_over {
-            tracing::warn!(conference = %self.id, %site, "a second device joined; the first lost its link");
-            let old_token = older.old_token;
-            self.note(vec![Operation::HallTakenOver {
-                site,
-                old_token,
-                new_token: token_id,
-            }])
-            .await;
-        }
-    }
-
-    fn hall_health(&mut self, site: &SiteCode, seat: u64, health: HallHealth) {
-        if self.seats.is_held_by(site, seat) {
-            self.link(site).handle_health(health, Moment::now().ms);
-            self.dirty = true;
-        }
-    }
-
-    fn relay_known(&mut self, record: Record) {
-        match self.relays.get_mut(&record.id) {
-            Some(known) => known.record = record,
-            None => {
-                self.relays
-                    .insert(record.id.clone(), RelayState::new(record));
-            }
-        }
-        self.layout_is_old = true;
-        self.dirty = true;
-    }
-
-    fn relay_post(&mut self, relay: &RelayId) -> Option<RelayPost> {
-        let plan = self.layout.plan(relay, self.plan.0);
-        let state = self.relays.get_mut(relay)?;
-        self.next_link += 1;
-        self.dirty = true;
-        Some(RelayPost {
-            id: self.next_link,
-            plans: state.open(self.next_link, plan),
-        })
-    }
-
-    fn relay_report(&mut self, relay: &RelayId, post: u64, report: RelayReport) {
-        let Some(state) = self.relays.get_mut(relay) else {
-            return;
-        };
-        let now_ms = Moment::now().ms;
-        if !state.take(post, report, now_ms) {
-            return;
-        }
-        let seen = sights(state.report());
-        let served = self
-            .layout
-            .relay_of
-            .iter()
-            .filter(|(_, at)| *at == relay)
-            .map(|(site, _)| site);
-        for site in served {
-            // A site that never had a leg gets no entry for having none.
-            let sight = seen.get(site);
-            if sight.is_some() || self.links.contains_key(site) {
-                let link = self
-                    .links
-                    .entry(site.clone())
-                    .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms));
-                link.handle_sight(sight, now_ms);
-            }
-        }
-        self.dirty = true;
-        self.outbid(relay);
-    }
-
-    /// A relay that follows a higher epoch than this log knows (the log is an older copy) would refuse
-    /// every plan: the next one gets an epoch above it.
-    fn outbid(&mut self, relay: &RelayId) {
-        /// What JSON readers hold exactly; beyond it a report is nonsense.
-        const EPOCH_MAX: u64 = 1 << 53;
-        let reported = self
-            .relays
-            .get(relay)
-            .map_or(0, |state| state.report().epoch);
-        if reported > self.plan.0 && reported < EPOCH_MAX {
-            tracing::warn!(conference = %self.id, %relay, reported, "a relay follows a newer plan than the log knows");
-            self.plan = (reported, String::new());
-            self.layout_is_old = true;
-        }
-    }
-
-    fn link(&mut self, site: &SiteCode) -> &mut SiteLink {
-        let now_ms = Moment::now().ms;
-        self.links
-            .entry(site.clone())
-            .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms))
-    }
-
     /// What time alone changes: who has gone, whose link got better or worse.
     async fn look_around(&mut self) {
         for site in self.seats.clear_gone() {
@@ -302,38 +192,6 @@ impl State {
             }
         }
         changed
-    }
-
-    /// Places relays and sites anew when something they depend on changed, and tells the relays.
-    async fn refresh_layout(&mut self) {
-        if !std::mem::take(&mut self.layout_is_old) || self.conference.id().is_none() {
-            return;
-        }
-        let records = self.relays.values().map(|relay| &relay.record);
-        match Layout::make(&self.id, &self.conference, records, &self.tools.keys) {
-            Ok(layout) => self.layout = layout,
-            Err(error) => {
-                // Relays go on by the plan they have.
-                tracing::error!(conference = %self.id, %error, "no plan: {error}");
-                return;
-            }
-        }
-        self.dirty = true;
-        let digest = self.layout.digest();
-        if !self.layout.is_empty() && digest != self.plan.1 {
-            self.plan = (self.plan.0 + 1, digest.clone());
-            self.note(vec![Operation::PlanIssued {
-                epoch: self.plan.0,
-                digest,
-            }])
-            .await;
-            tracing::info!(conference = %self.id, epoch = self.plan.0, "a new plan");
-        }
-        for (id, relay) in &self.relays {
-            if let Some(plan) = self.layout.plan(id, self.plan.0) {
-                relay.push(&plan);
-            }
-        }
     }
 
     fn newest_view(&mut self) -> Arc<ConferenceView> {

@@ -79,6 +79,8 @@ pub(super) struct SiteLink {
     program_grew_ms: Option<u64>,
     holes_grew_ms: Option<u64>,
     started_ms: u64,
+    /// It was well when this service last ended.
+    was_ok: bool,
     state: LinkState,
     since_ms: u64,
 }
@@ -95,6 +97,7 @@ impl SiteLink {
             program_grew_ms: None,
             holes_grew_ms: None,
             started_ms: now_ms,
+            was_ok: state == LinkState::Ok,
             state,
             since_ms,
         }
@@ -172,6 +175,12 @@ impl SiteLink {
         }
     }
 
+    /// This service has just come back and nobody has told yet how much of the program has arrived: a hall
+    /// that was well is not called ill for that.
+    fn is_yet_to_tell(&self, now_ms: u64) -> bool {
+        self.was_ok && self.program_grew_ms.is_none() && now_ms < self.started_ms + RETURN_MS_MAX
+    }
+
     fn is_joined(&self, now_ms: u64) -> bool {
         self.seated || (self.has_sight(now_ms) && (self.sight.publishes || self.watch_leg_is_up()))
     }
@@ -192,6 +201,9 @@ impl SiteLink {
         let recent = |at_ms: Option<u64>, within_ms| {
             at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < within_ms)
         };
+        let no_program = expected.program
+            && !recent(self.program_grew_ms, STALE_MS)
+            && !self.is_yet_to_tell(now_ms);
         let silent = self
             .sight
             .picture_silent_ms
@@ -202,10 +214,7 @@ impl SiteLink {
         let loss =
             self.loss_percent() > LOSS_PERCENT_MAX || recent(self.holes_grew_ms, HOLES_SHOWN_MS);
         [
-            (
-                expected.program && !recent(self.program_grew_ms, STALE_MS),
-                "no_program",
-            ),
+            (no_program, "no_program"),
             (no_picture, "no_picture"),
             (loss, "loss"),
             (

@@ -189,6 +189,23 @@ fn after_a_restart_the_last_known_state_stands_until_halls_had_time_to_return() 
 }
 
 #[test]
+fn a_hall_that_comes_back_after_a_restart_is_not_called_ill_before_it_has_told() {
+    let mut story = Story {
+        link: SiteLink::new(LinkState::Ok, 50_000, 100_000),
+        now_ms: 100_500,
+    };
+    story.link.handle_seated(true);
+    story.is(LinkState::Ok, &[]);
+    story.after(2_000).hall(5_000, 0).is(LinkState::Ok, &[]);
+    story
+        .after(2_000)
+        .hall(5_000, 0)
+        .after(6_000)
+        .is(LinkState::Degraded, &["no_program"]);
+    assert_eq!(story.link.state().1, story.now_ms, "it was well until then");
+}
+
+#[test]
 fn the_control_room_watching_is_seen_already_while_it_connects() {
     let mut report = good(1);
     assert!(!sights(&report)[&site()].watched);

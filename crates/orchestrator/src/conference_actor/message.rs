@@ -5,8 +5,8 @@ use crate::relays::Record;
 use axum::extract::ws::Utf8Bytes;
 use conference::{Actor as Who, Command};
 use protocol::{
-    ConferenceView, Counts, HallHealth, HallState, HeadCount, MediaEndpoints, RelayId, RelayPlan,
-    RelayReport, SiteCode, SittingState, SittingView,
+    ByeCause, ConferenceView, Counts, HallHealth, HallState, HeadCount, MediaEndpoints, RelayId,
+    RelayPlan, RelayReport, SiteCode, SittingState, SittingView,
 };
 use std::sync::Arc;
 use telemetry::prometheus::IntCounter;
@@ -72,7 +72,7 @@ pub enum HallPush {
     /// The hall's state now.
     State(Box<HallState>),
     /// The link ends.
-    Bye(String),
+    Bye(ByeCause),
 }
 
 /// A hall's place at the actor. Leaving is dropping it.

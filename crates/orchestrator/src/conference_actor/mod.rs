@@ -10,10 +10,12 @@
 //! **Invariant:** nothing is acknowledged or shown before it is committed.
 
 mod actor;
+mod hall_links;
 mod health;
 mod message;
 mod publishing;
 mod relay_state;
+mod relaying;
 mod rules;
 mod seats;
 mod views;

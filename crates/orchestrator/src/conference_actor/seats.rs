@@ -1,7 +1,7 @@
 //! Who holds each site's link: one holder, the newest.
 
 use super::message::{HallPush, Seat};
-use protocol::{HallState, SiteCode};
+use protocol::{ByeCause, HallState, SiteCode};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
@@ -48,9 +48,9 @@ impl Seats {
         let taken_over = older
             .filter(|older| !older.pushes.is_closed())
             .map(|older| {
-                older.pushes.send_replace(HallPush::Bye(
-                    "another device has joined as this site".to_owned(),
-                ));
+                older
+                    .pushes
+                    .send_replace(HallPush::Bye(ByeCause::TakenOver));
                 TakenOver {
                     old_token: older.token_id,
                 }

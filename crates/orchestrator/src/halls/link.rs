@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocket;
 use axum::response::Response;
-use protocol::{FromHall, SiteCode, ToHall};
+use protocol::{ByeCause, FromHall, SiteCode, ToHall};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,8 +65,8 @@ struct Link<'a> {
 
 /// Why a link ends.
 enum End {
-    /// The hall is told in words.
-    Bye(String),
+    /// The hall is told why.
+    Bye(ByeCause),
     /// There is nobody to tell.
     Quiet(&'static str),
 }
@@ -74,9 +74,9 @@ enum End {
 impl End {
     async fn tell(self, socket: &mut WebSocket) {
         match self {
-            Self::Bye(reason) => {
+            Self::Bye(cause) => {
                 // Best effort: who floods may not read either.
-                let _ = socket::send(socket, &ToHall::Bye { reason }).await;
+                let _ = socket::send(socket, &ToHall::Bye { cause }).await;
                 socket::close(socket, "bye").await;
             }
             Self::Quiet(reason) => socket::close(socket, reason).await,
@@ -98,7 +98,7 @@ impl Link<'_> {
                             return End::Quiet("too slow");
                         }
                     }
-                    Some(HallPush::Bye(reason)) => return End::Bye(reason),
+                    Some(HallPush::Bye(cause)) => return End::Bye(cause),
                     None => return End::Quiet("the conference ended"),
                 },
                 incoming = socket::receive(socket) => match incoming {
@@ -131,7 +131,7 @@ impl Link<'_> {
             Err(_) => {
                 self.app.metrics.bad_messages.inc();
                 tracing::warn!(site = %self.site, "a hall sent what is no message");
-                Err(End::Bye("the message was not understood".to_owned()))
+                Err(End::Bye(ByeCause::NotUnderstood))
             }
         }
     }
@@ -139,6 +139,6 @@ impl Link<'_> {
     fn flood(&self) -> End {
         self.app.metrics.floods.inc();
         tracing::warn!(site = %self.site, "a hall floods its link and is disconnected");
-        End::Bye("too many messages".to_owned())
+        End::Bye(ByeCause::TooManyMessages)
     }
 }

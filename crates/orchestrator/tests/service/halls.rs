@@ -42,12 +42,7 @@ async fn the_newest_holder_of_a_site_has_its_link_and_the_older_is_told() {
     let mut second = hall.socket("/api/hall/link").await.expect("a link");
     second.next().await.expect("a state");
     let bye = first.until(|message| message["type"] == json!("bye")).await;
-    assert!(
-        bye["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("another device")),
-        "{bye}"
-    );
+    assert_eq!(bye["cause"], json!("taken_over"));
     assert_eq!(first.next().await, None);
     let operator = service.operator().await;
     operator.step("ready").await;
@@ -94,7 +89,7 @@ async fn a_hall_that_floods_is_told_and_disconnected_and_its_neighbour_notices_n
     assert!(
         messages
             .iter()
-            .any(|message| message.contains("too many messages")),
+            .any(|message| message.contains("too_many_messages")),
         "{messages:?}"
     );
     drop(sending.await);
@@ -118,7 +113,7 @@ async fn a_hall_that_floods_is_told_and_disconnected_and_its_neighbour_notices_n
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_ends_the_link_with_a_word() {
+async fn a_message_that_is_none_ends_the_link_with_a_cause() {
     let service = Service::with_thanh_hoa().await;
     let hall = service.hall("DT-01").await;
     for text in [
@@ -135,11 +130,7 @@ async fn a_message_that_is_none_ends_the_link_with_a_word() {
             .await
             .expect("sent");
         let bye = link.until(|message| message["type"] == json!("bye")).await;
-        assert_eq!(
-            bye["reason"],
-            json!("the message was not understood"),
-            "{text}"
-        );
+        assert_eq!(bye["cause"], json!("not_understood"), "{text}");
     }
     let mut link = hall.socket("/api/hall/link").await.expect("a link");
     link.next().await.expect("a state");

@@ -41,7 +41,7 @@ function CountLine({ store }: { store: Store }) {
   });
   const rate = totals.expected > 0 ? (totals.present / totals.expected) * 100 : 0;
   const oldest = totals.oldest_report_age_ms;
-  const aged = useComputed(() => now.value - store.heardAtMs.value);
+  const aged = useComputed(() => now.value - store.totalsAtMs.value);
   return (
     <p class="count-line" title={title} aria-label={title}>
       <strong data-testid="count-line">

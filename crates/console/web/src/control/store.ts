@@ -15,8 +15,8 @@ export class Store {
   readonly selected = signal<string | null>(null);
   /** Rises when the tree changed: the tree itself is large and changes in place. */
   readonly version = signal(0);
-  /** When the last message came, by this machine's clock. */
-  readonly heardAtMs = signal(Date.now());
+  /** When the totals came, by this machine's clock: the age they tell counts from then. */
+  readonly totalsAtMs = signal(Date.now());
   tree = new Tree([]);
   readonly link: Link;
 
@@ -39,7 +39,7 @@ export class Store {
   }
 
   apply(message: Live): void {
-    this.heardAtMs.value = Date.now();
+    if (message.type === "snapshot" || message.totals) this.totalsAtMs.value = Date.now();
     if (message.type === "snapshot") {
       this.tree = new Tree(message.sites);
       this.relays.value = new Map(message.relays.map((relay) => [relay.id, relay]));

@@ -71,8 +71,7 @@ export function Watch({ hall, devices, onLeave, onAgain }: WatchProps) {
       )}
       {hall.bye.value !== null && (
         <div class="bye" role="alert" data-testid="bye">
-          <h2>{t("bye-title")}</h2>
-          <p>{hall.bye.value}</p>
+          <h2>{t(`bye-${hall.bye.value}`)}</h2>
           <button type="button" class="primary big" onClick={onAgain}>
             {t("bye-again")}
           </button>

@@ -5,6 +5,7 @@ import { backoff, pause } from "../backoff.ts";
 import { preferH264 } from "../media/exchange.ts";
 import { keep, type Keeper } from "../media/keeper.ts";
 import type { MediaStats } from "../media/stats.ts";
+import type { ByeCause } from "../protocol/ByeCause.ts";
 import type { Counts } from "../protocol/Counts.ts";
 import type { FromHall } from "../protocol/FromHall.ts";
 import type { HallState } from "../protocol/HallState.ts";
@@ -33,7 +34,7 @@ export interface Slots {
 export class Hall {
   readonly state = signal<HallState | null>(null);
   readonly media = signal<MediaEndpoints | null>(null);
-  readonly bye = signal<string | null>(null);
+  readonly bye = signal<ByeCause | null>(null);
   readonly link: Link;
   readonly slots = signal<Slots | null>(null);
   readonly watch = signal<Keeper | null>(null);
@@ -81,7 +82,7 @@ export class Hall {
 
   private hear(message: ToHall): void {
     if (message.type === "bye") {
-      this.bye.value = message.reason;
+      this.bye.value = message.cause;
       this.end();
       return;
     }

@@ -201,7 +201,9 @@ quality-connecting = Connecting to the program…
 quality-no-relay = No relay serves this hall yet. The control room is on it; this page connects by itself.
 quality-no-server = Control room not reachable, the picture stays. Reconnecting…
 quality-not-sent = This hall's picture cannot be sent yet, trying again…
-bye-title = This hall was opened elsewhere
+bye-taken_over = This hall was opened elsewhere
+bye-too_many_messages = The centre hung up: this page sent too many messages
+bye-not_understood = The centre hung up: this page speaks another version
 bye-again = Use this machine
 
 # Head count

@@ -201,7 +201,9 @@ quality-connecting = Đang nối chương trình…
 quality-no-relay = Chưa có trạm truyền hình cho điểm cầu này. Trung tâm đang xử lý, trang sẽ tự nối.
 quality-no-server = Mất liên lạc với trung tâm, hình vẫn giữ. Đang nối lại…
 quality-not-sent = Hình của điểm cầu chưa gửi đi được, đang thử lại…
-bye-title = Điểm cầu đã mở ở nơi khác
+bye-taken_over = Điểm cầu đã mở ở nơi khác
+bye-too_many_messages = Trung tâm đã ngắt: trang gửi quá nhiều tin
+bye-not_understood = Trung tâm đã ngắt: trang không cùng phiên bản
 bye-again = Dùng máy này
 
 # Số liệu

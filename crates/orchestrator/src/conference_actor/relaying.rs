@@ -1,0 +1,113 @@
+//! Relays of a conference: what they report, and where everybody's place is.
+
+use super::actor::State;
+use super::health::{SiteLink, sights};
+use super::message::RelayPost;
+use super::relay_state::RelayState;
+use super::views::Moment;
+use crate::journal::Operation;
+use crate::relays::{Layout, Record};
+use protocol::{LinkState, RelayId, RelayReport};
+
+impl State {
+    pub(super) fn relay_known(&mut self, record: Record) {
+        match self.relays.get_mut(&record.id) {
+            Some(known) => known.record = record,
+            None => {
+                self.relays
+                    .insert(record.id.clone(), RelayState::new(record));
+            }
+        }
+        self.layout_is_old = true;
+        self.dirty = true;
+    }
+
+    pub(super) fn relay_post(&mut self, relay: &RelayId) -> Option<RelayPost> {
+        let plan = self.layout.plan(relay, self.plan.0);
+        let state = self.relays.get_mut(relay)?;
+        self.next_link += 1;
+        self.dirty = true;
+        Some(RelayPost {
+            id: self.next_link,
+            plans: state.open(self.next_link, plan),
+        })
+    }
+
+    pub(super) fn relay_report(&mut self, relay: &RelayId, post: u64, report: RelayReport) {
+        let Some(state) = self.relays.get_mut(relay) else {
+            return;
+        };
+        let now_ms = Moment::now().ms;
+        if !state.take(post, report, now_ms) {
+            return;
+        }
+        let seen = sights(state.report());
+        let served = self
+            .layout
+            .relay_of
+            .iter()
+            .filter(|(_, at)| *at == relay)
+            .map(|(site, _)| site);
+        for site in served {
+            // A site that never had a leg gets no entry for having none.
+            let sight = seen.get(site);
+            if sight.is_some() || self.links.contains_key(site) {
+                let link = self
+                    .links
+                    .entry(site.clone())
+                    .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms));
+                link.handle_sight(sight, now_ms);
+            }
+        }
+        self.dirty = true;
+        self.outbid(relay);
+    }
+
+    /// A relay that follows a higher epoch than this log knows (the log is an older copy) would refuse
+    /// every plan: the next one gets an epoch above it.
+    fn outbid(&mut self, relay: &RelayId) {
+        /// What JSON readers hold exactly; beyond it a report is nonsense.
+        const EPOCH_MAX: u64 = 1 << 53;
+        let reported = self
+            .relays
+            .get(relay)
+            .map_or(0, |state| state.report().epoch);
+        if reported > self.plan.0 && reported < EPOCH_MAX {
+            tracing::warn!(conference = %self.id, %relay, reported, "a relay follows a newer plan than the log knows");
+            self.plan = (reported, String::new());
+            self.layout_is_old = true;
+        }
+    }
+
+    /// Places relays and sites anew when something they depend on changed, and tells the relays.
+    pub(super) async fn refresh_layout(&mut self) {
+        if !std::mem::take(&mut self.layout_is_old) || self.conference.id().is_none() {
+            return;
+        }
+        let records = self.relays.values().map(|relay| &relay.record);
+        match Layout::make(&self.id, &self.conference, records, &self.tools.keys) {
+            Ok(layout) => self.layout = layout,
+            Err(error) => {
+                // Relays go on by the plan they have.
+                tracing::error!(conference = %self.id, %error, "no plan: {error}");
+                return;
+            }
+        }
+        self.dirty = true;
+        let digest = self.layout.digest();
+        if !self.layout.is_empty() && digest != self.plan.1 {
+            self.plan = (self.plan.0 + 1, digest.clone());
+            self.note(vec![Operation::PlanIssued {
+                epoch: self.plan.0,
+                digest,
+            }])
+            .await;
+            tracing::info!(conference = %self.id, epoch = self.plan.0, "a new plan");
+        }
+        for (id, relay) in &self.relays {
+            if let Some(plan) = self.layout.plan(id, self.plan.0) {
+                relay.push(&plan);
+            }
+        }
+    }
+}
