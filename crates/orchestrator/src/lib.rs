@@ -16,6 +16,7 @@
 mod api;
 mod app;
 mod auth;
+mod bring_up;
 mod clock;
 mod conference_actor;
 mod config;
@@ -33,6 +34,7 @@ mod problem;
 mod relays;
 mod route_table;
 mod router;
+mod serving;
 mod socket;
 mod tls;
 mod vault;

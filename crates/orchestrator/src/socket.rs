@@ -15,6 +15,8 @@ const SUBPROTOCOL: &str = "diemcau.v1";
 const BUFFER_BYTES: usize = 2 * 1024;
 /// A peer that takes no message for so long is gone.
 const SEND_TIME_MAX: Duration = Duration::from_secs(10);
+/// A peer answers a close at once.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// Three pings without any answer.
 const SILENCE_MAX: Duration = Duration::from_secs(16);
@@ -93,14 +95,19 @@ pub async fn ping(socket: &mut WebSocket) -> Result<(), PeerGone> {
     give(socket, Message::Ping(axum::body::Bytes::new())).await
 }
 
-/// Ends the socket with a reason; does not wait for the peer.
+/// Ends the socket with a reason. Reads on for a moment: closing with unread messages would reset the
+/// connection, and the peer would lose what it was told last.
 pub async fn close(socket: &mut WebSocket, reason: &'static str) {
     let frame = CloseFrame {
         code: close_code::NORMAL,
         reason: Utf8Bytes::from_static(reason),
     };
-    // The peer may be gone already; then nobody misses the frame.
-    let _ = give(socket, Message::Close(Some(frame))).await;
+    if give(socket, Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    let until_gone = async { while !matches!(receive(socket).await, Incoming::Gone) {} };
+    // A peer that talks on after the end has had its moment.
+    let _ = timeout(CLOSE_TIME_MAX, until_gone).await;
 }
 
 async fn give(socket: &mut WebSocket, message: Message) -> Result<(), PeerGone> {

@@ -22,12 +22,10 @@ async fn bodies_that_are_too_large_too_deep_or_of_the_wrong_kind_are_refused() {
         "too_large",
     )
     .await;
-    refused(
-        post(&service, json, "[".repeat(60_000)).await,
-        400,
-        "json_syntax",
-    )
-    .await;
+    for (opening, status, kind) in [("{", 400, "json_syntax"), ("[", 422, "json_data")] {
+        let body = opening.repeat(60_000);
+        refused(post(&service, json, body).await, status, kind).await;
+    }
     let deep = format!(
         "{{\"credential\":{}{}}}",
         "[".repeat(20_000),
