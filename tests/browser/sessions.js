@@ -46,13 +46,12 @@ globalThis.sessions = (() => {
     return { session: keep({ pc, location, token, stream }), location };
   }
 
-  /** Plays by WHEP, with so many video and audio slots; resolves when the answer is set. */
-  async function play({ url, token, videos = 1, audios = 1 }) {
+  /** Plays one picture and one sound by WHEP; resolves when the answer is set. */
+  async function play({ url, token }) {
     const asked = performance.now();
     const pc = new RTCPeerConnection();
     const session = { pc, token, asked, firstPictureMs: null };
-    for (let n = 0; n < videos; n += 1) pc.addTransceiver('video', { direction: 'recvonly' });
-    for (let n = 0; n < audios; n += 1) pc.addTransceiver('audio', { direction: 'recvonly' });
+    for (const kind of ['video', 'audio']) pc.addTransceiver(kind, { direction: 'recvonly' });
     pc.addEventListener('track', ({ track }) => (track.kind === 'video' ? show(session, track) : hear(track)));
     session.location = await offer(pc, url, token);
     return { session: keep(session), location: session.location };
@@ -76,7 +75,7 @@ globalThis.sessions = (() => {
 
   /** What the browser knows about a session: its transport, and every RTP stream in m-line order. */
   async function statistics({ session }) {
-    const { pc, firstPictureMs, asked } = open.get(session);
+    const { pc, firstPictureMs } = open.get(session);
     const all = [...(await pc.getStats()).values()];
     const transport = all.find(({ type }) => type === 'transport');
     const codec = (id) => all.find((entry) => entry.id === id)?.mimeType;
@@ -86,9 +85,7 @@ globalThis.sessions = (() => {
     return {
       state: pc.connectionState,
       srtpCipher: transport?.srtpCipher,
-      dtlsState: transport?.dtlsState,
       firstPictureMs,
-      elapsedMs: asked === undefined ? null : performance.now() - asked,
       streams,
     };
   }

@@ -236,18 +236,6 @@ impl Page {
             .await
     }
 
-    /// Plays by WHEP with so many slots of each kind.
-    pub async fn play_slots(
-        &self,
-        url: &str,
-        token: &str,
-        videos: u8,
-        audios: u8,
-    ) -> Result<Session<'_>> {
-        let slots = json!({ "url": url, "token": token, "videos": videos, "audios": audios });
-        self.open("sessions.play", slots).await
-    }
-
     async fn open(&self, script: &str, argument: Value) -> Result<Session<'_>> {
         let opened = self.call(script, argument).await?;
         Ok(Session {

@@ -79,7 +79,7 @@ impl Demo {
             .chain(options)
             .map(|&argument| argument.to_owned())
             .collect();
-        let process = Process::spawn(None, folder.path(), &arguments)?;
+        let process = Process::spawn(folder.path(), &arguments)?;
         let mut demo = Self {
             process,
             folder,

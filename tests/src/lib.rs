@@ -8,14 +8,12 @@
 //! | [`machine`] | this machine, for one conference at a time |
 //! | [`browser`] | Chromium with a fake camera, and WHIP/WHEP sessions in it |
 //! | [`python`] | aiortc in an environment of its own |
-//! | [`certificate`] | a certificate authority for one run |
 //! | [`namespace`] | a network namespace with a cable to this machine |
 //! | [`prometheus`] | `promtool`, and a Prometheus that scrapes |
 //! | [`wait`] | waiting for an event under a generous deadline |
 //! | [`skip`] | how a test says that this machine lacks something |
 
 pub mod browser;
-pub mod certificate;
 pub mod demo;
 pub mod machine;
 pub mod namespace;

@@ -1,6 +1,5 @@
 //! One `diemcau` process on free ports.
 
-use crate::namespace::Namespace;
 use crate::tool;
 use crate::wait::DEADLINE;
 use anyhow::{Context, Result, bail};
@@ -29,43 +28,24 @@ impl Process {
     /// Starts `diemcau ROLE --config FILE`, with the configuration written into `folder`, and waits
     /// until it says that it is up.
     pub async fn start(role: &str, folder: &Path, configuration: &str) -> Result<Self> {
-        Self::start_in(None, role, folder, configuration).await
-    }
-
-    /// As [`Process::start`], inside a network namespace.
-    pub async fn start_in(
-        namespace: Option<&Namespace>,
-        role: &str,
-        folder: &Path,
-        configuration: &str,
-    ) -> Result<Self> {
-        fs::create_dir_all(folder)?;
         let file = folder.join(format!("{role}.toml"));
         fs::write(&file, configuration)?;
         let arguments = [role, "--config", &file.to_string_lossy()].map(str::to_owned);
-        Self::run(namespace, folder, &arguments).await
+        Self::run(folder, &arguments).await
     }
 
     /// Starts `diemcau` with these arguments and waits for its ready line.
-    pub async fn run(
-        namespace: Option<&Namespace>,
-        folder: &Path,
-        arguments: &[String],
-    ) -> Result<Self> {
-        let mut process = Self::spawn(namespace, folder, arguments)?;
+    pub async fn run(folder: &Path, arguments: &[String]) -> Result<Self> {
+        let mut process = Self::spawn(folder, arguments)?;
         process.ready = process.said("ready").await?["ready"].take();
         Ok(process)
     }
 
     /// Starts `diemcau` with these arguments and waits for nothing.
-    pub fn spawn(
-        namespace: Option<&Namespace>,
-        folder: &Path,
-        arguments: &[String],
-    ) -> Result<Self> {
+    pub fn spawn(folder: &Path, arguments: &[String]) -> Result<Self> {
         let role = arguments.first().context("a role")?.clone();
         let log = folder.join(format!("{role}.log"));
-        let mut child = command(namespace)?
+        let mut child = Command::new(tool::diemcau()?)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -123,21 +103,11 @@ impl Process {
             .with_context(|| format!("the address {name:?} of {}", self.role))
     }
 
-    /// Everything the ready line said.
-    pub fn ready(&self) -> &Value {
-        &self.ready
-    }
-
     /// The text of one path of the internal listener.
     pub async fn internal(&self, path: &str) -> Result<String> {
         let url = format!("http://{}{path}", self.address("metrics")?);
         let answer = reqwest::get(&url).await?.error_for_status()?;
         Ok(answer.text().await?)
-    }
-
-    /// Ends it as a power cut would.
-    pub async fn kill(mut self) -> Result<()> {
-        self.child.kill().await.context("SIGKILL")
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.
@@ -165,12 +135,4 @@ pub fn tail(log: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.len().saturating_sub(LOG_TAIL_LINES);
     format!("--- {} ---\n{}", log.display(), lines[start..].join("\n"))
-}
-
-fn command(namespace: Option<&Namespace>) -> Result<Command> {
-    let binary = tool::diemcau()?;
-    Ok(match namespace {
-        Some(namespace) => Command::from(namespace.command(&binary)),
-        None => Command::new(binary),
-    })
 }

@@ -88,7 +88,7 @@ async fn start_as(unit: &str, instance: &str, folder: &Path) -> Result<Process> 
         .replace("%i", instance)
         .replace("/etc/diemcau", &folder.to_string_lossy());
     let arguments: Vec<String> = command.split(' ').skip(1).map(str::to_owned).collect();
-    Process::run(None, folder, &arguments).await
+    Process::run(folder, &arguments).await
 }
 
 #[tokio::test]
