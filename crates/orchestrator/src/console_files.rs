@@ -14,7 +14,8 @@ pub async fn serve(request: Request) -> Response {
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let detail = "the console's files are only read";
-        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).into_response();
+        let refusal = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
+        return ([(header::ALLOW, "GET, HEAD")], refusal).into_response();
     }
     match find(path) {
         Some(file) => answer(&file, request.headers()),

@@ -118,6 +118,15 @@ async fn addresses_that_are_none_are_problems_too() {
         "method",
     )
     .await;
+    for (method, path, allowed) in [
+        (Method::DELETE, "/api/conferences", "GET"),
+        (Method::POST, "/hall", "GET"),
+        (Method::PUT, "/api/join", "POST"),
+    ] {
+        let answer = operator.send(method, path, None).await;
+        let allow = answer.headers()["allow"].to_str().expect("text");
+        assert!(allow.contains(allowed), "{path}: {allow}");
+    }
     let not_upgraded = operator
         .get(&format!("/api/conferences/{CONFERENCE}/live"))
         .await;
