@@ -186,12 +186,8 @@ pub struct WatchSlot {
     pub purpose: SlotPurpose,
     /// Codec → payload type of this m-line, every codec kept in the answer.
     pub payload_types: Vec<(Codec, u8)>,
-    /// Id of `urn:ietf:params:rtp-hdrext:sdes:mid`, if negotiated: sent on every packet.
-    pub mid_extension: Option<u8>,
     /// Id of `urn:ietf:params:rtp-hdrext:ssrc-audio-level`, if negotiated.
     pub audio_level_extension: Option<u8>,
-    /// `a=rtcp-fb … nack` kept in the answer (video only).
-    pub nack: bool,
 }
 
 /// An open leg.

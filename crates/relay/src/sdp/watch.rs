@@ -102,9 +102,7 @@ fn slot_of(
         kind,
         purpose,
         payload_types: codecs.iter().map(|c| (c.codec, c.payload_type)).collect(),
-        mid_extension: section.mid_extension,
         audio_level_extension: audio_level(section),
-        nack: kind == MediaKind::Video && codecs.iter().any(|c| c.feedback.nack),
     }
 }
 

@@ -324,9 +324,7 @@ pub(crate) fn slots() -> Vec<WatchSlot> {
         kind,
         purpose,
         payload_types: payload_types.to_vec(),
-        mid_extension: None,
         audio_level_extension: Some(5),
-        nack: kind == MediaKind::Video,
     };
     let video = [(Codec::H264, 97), (Codec::Vp8, 98)];
     vec![
