@@ -123,6 +123,8 @@ fn words(canvas: &mut Canvas, caption: &Caption) {
     let room = width - 2.0 * margin;
     let full = height >= FULL_HEIGHT;
     if full {
+        let code_width = code(canvas, &caption.code);
+        let room = room - code_width - margin;
         let Some(small) =
             Lettering::fitting(&caption.title, room, 2, (height * 0.045, height * 0.062))
         else {
@@ -155,7 +157,7 @@ fn words(canvas: &mut Canvas, caption: &Caption) {
     else {
         return;
     };
-    let end = lines(
+    lines(
         canvas,
         &large,
         (margin, height * top),
@@ -164,9 +166,22 @@ fn words(canvas: &mut Canvas, caption: &Caption) {
         &caption.name,
         WHITE,
     );
-    if full && let Some(small) = Lettering::new(height * 0.062) {
-        small.draw(canvas, (margin, end + height * 0.02), &caption.code, MUTED);
-    }
+}
+
+/// The site's code in the upper right corner; answers with its width.
+fn code(canvas: &mut Canvas, code: &str) -> f32 {
+    let (width, height, margin) = (canvas.width(), canvas.height(), margin(canvas));
+    let Some(small) = Lettering::new(height * 0.055) else {
+        return 0.0;
+    };
+    let taken = small.width(code).min(width * 0.3);
+    small.draw(
+        canvas,
+        (width - margin - taken, height * 0.085),
+        code,
+        MUTED,
+    );
+    taken
 }
 
 /// Draws at most `most` lines, answers with the y below them.
