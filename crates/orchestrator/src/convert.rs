@@ -59,15 +59,8 @@ pub fn wire_counts(counts: &conference::Counts) -> protocol::Counts {
     }
 }
 
-/// Ages are told to the minute: a figure that only grows older is not a change five times a second.
-const AGE_STEP_MS: u64 = 60_000;
-
-/// Sums for the wire, with the age of the oldest report at `now`.
-pub fn wire_totals(totals: &conference::Totals, now: Timestamp) -> protocol::Totals {
-    let age_ms = |at: Timestamp| {
-        let age_ms = now.as_millisecond().saturating_sub(at.as_millisecond());
-        u64::try_from(age_ms).unwrap_or(0) / AGE_STEP_MS * AGE_STEP_MS
-    };
+/// Sums for the wire.
+pub fn wire_totals(totals: &conference::Totals) -> protocol::Totals {
     protocol::Totals {
         sites: totals.sites,
         sites_reported: totals.sites_reported,
@@ -78,7 +71,7 @@ pub fn wire_totals(totals: &conference::Totals, now: Timestamp) -> protocol::Tot
         absent_unexcused: totals.absent_unexcused,
         unclassified: totals.unclassified,
         extra: totals.extra,
-        oldest_report_age_ms: totals.oldest_report.map(age_ms),
+        oldest_report_at_ms: totals.oldest_report.map(wire_time_ms),
     }
 }
 
@@ -180,7 +173,6 @@ pub fn import_problem(faults: Vec<conference::import::Fault>) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
     proptest! {
@@ -195,22 +187,5 @@ mod tests {
                 conference::ConferenceId::try_from(text).is_ok()
             );
         }
-    }
-
-    #[test]
-    fn an_age_changes_once_a_minute() {
-        let at = Timestamp::from_millisecond(1_000_000).expect("a time");
-        let totals = conference::Totals {
-            oldest_report: Some(at),
-            ..conference::Totals::default()
-        };
-        let age = |ms: i64| {
-            let now = Timestamp::from_millisecond(1_000_000 + ms).expect("a time");
-            wire_totals(&totals, now).oldest_report_age_ms
-        };
-        assert_eq!(
-            (age(0), age(59_999), age(60_000), age(-5)),
-            (Some(0), Some(0), Some(60_000), Some(0))
-        );
     }
 }

@@ -62,7 +62,8 @@ pub struct Totals {
     pub unclassified: u32,
     /// Present beyond those expected.
     pub extra: u32,
-    /// Age of the oldest report in the sum, milliseconds; absent when nobody has reported.
+    /// When the oldest report in the sum was acknowledged, milliseconds since the Unix epoch; absent when
+    /// nobody has reported.
     #[ts(type = "number | null")]
-    pub oldest_report_age_ms: Option<u64>,
+    pub oldest_report_at_ms: Option<u64>,
 }

@@ -88,7 +88,7 @@ export const NO_TOTALS: Totals = {
   absent_unexcused: 0,
   unclassified: 0,
   extra: 0,
-  oldest_report_age_ms: null,
+  oldest_report_at_ms: null,
 };
 
 export function conference(sites: number, share: { bad: number; reported: number }): ConferenceView {
@@ -179,7 +179,7 @@ export function rollUp(sites: SiteView[]): Totals {
       sites_reported: own ? 1 : 0,
       ...(own ?? {}),
       expected: view.counted ? (own?.expected ?? view.expected ?? 0) : 0,
-      oldest_report_age_ms: own ? 42_000 : null,
+      oldest_report_at_ms: own ? Date.now() - 42_000 : null,
     };
   }
   for (const view of [...sites].reverse()) {
@@ -188,7 +188,7 @@ export function rollUp(sites: SiteView[]): Totals {
     for (const key of Object.keys(NO_TOTALS) as (keyof Totals)[]) {
       parent.subtree[key] = (parent.subtree[key] ?? 0) + (view.subtree[key] ?? 0);
     }
-    parent.subtree.oldest_report_age_ms = 42_000;
+    parent.subtree.oldest_report_at_ms = Date.now() - 42_000;
   }
   return sites[0]!.subtree;
 }

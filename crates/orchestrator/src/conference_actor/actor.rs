@@ -6,8 +6,8 @@ use super::publishing::{PUBLISH_EVERY, Publishing};
 use super::relay_state::RelayState;
 use super::rules::Pending;
 use super::seats::Seats;
-use super::views::Moment;
 use crate::app::ConferenceTools;
+use crate::clock;
 use crate::convert;
 use crate::journal::{Journal, Operation, Past};
 use crate::relays::{Layout, Record};
@@ -56,7 +56,7 @@ pub fn spawn(
         mailbox,
         dropped: tools.metrics.dropped_messages.clone(),
     };
-    let now_ms = Moment::now().ms;
+    let now_ms = clock::now_ms();
     let links = past
         .links
         .into_iter()
@@ -171,7 +171,7 @@ impl State {
     }
 
     fn judge_links(&mut self) -> Vec<Operation> {
-        let now_ms = Moment::now().ms;
+        let now_ms = clock::now_ms();
         let expectations: BTreeMap<SiteCode, Expectation> = self
             .conference
             .sites()
@@ -200,15 +200,15 @@ impl State {
         }
         self.publishing
             .view()
-            .unwrap_or_else(|| Arc::new(self.view(Moment::now())))
+            .unwrap_or_else(|| Arc::new(self.view(clock::now_ms())))
     }
 
     fn publish(&mut self) {
-        let moment = Moment::now();
-        let view = self.view(moment);
+        let now_ms = clock::now_ms();
+        let view = self.view(now_ms);
         self.tools.metrics.show(&view);
         self.publishing.publish(view);
-        self.seats.push(|site| self.hall_state(site, moment));
+        self.seats.push(|site| self.hall_state(site, now_ms));
         self.dirty = false;
     }
 }

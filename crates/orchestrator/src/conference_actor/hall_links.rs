@@ -3,7 +3,7 @@
 use super::actor::State;
 use super::health::SiteLink;
 use super::message::Seat;
-use super::views::Moment;
+use crate::clock;
 use crate::journal::Operation;
 use protocol::{HallHealth, LinkState, SiteCode};
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ impl State {
         token_id: String,
         answer: oneshot::Sender<Seat>,
     ) {
-        let Some(state) = self.hall_state(&site, Moment::now()) else {
+        let Some(state) = self.hall_state(&site, clock::now_ms()) else {
             return;
         };
         let (seat, taken_over) = self.seats.sit(site.clone(), token_id.clone(), state);
@@ -36,14 +36,14 @@ impl State {
 
     pub(super) fn hall_health(&mut self, site: &SiteCode, seat: u64, health: HallHealth) {
         if self.seats.is_held_by(site, seat) {
-            self.link(site).handle_health(health, Moment::now().ms);
+            self.link(site).handle_health(health, clock::now_ms());
             self.dirty = true;
         }
     }
 
     /// What is known of a site's link.
     pub(super) fn link(&mut self, site: &SiteCode) -> &mut SiteLink {
-        let now_ms = Moment::now().ms;
+        let now_ms = clock::now_ms();
         self.links
             .entry(site.clone())
             .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms))

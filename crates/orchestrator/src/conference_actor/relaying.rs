@@ -4,7 +4,7 @@ use super::actor::State;
 use super::health::{SiteLink, sights};
 use super::message::RelayPost;
 use super::relay_state::RelayState;
-use super::views::Moment;
+use crate::clock;
 use crate::journal::Operation;
 use crate::relays::{Layout, Record};
 use protocol::{LinkState, RelayId, RelayReport};
@@ -37,7 +37,7 @@ impl State {
         let Some(state) = self.relays.get_mut(relay) else {
             return;
         };
-        let now_ms = Moment::now().ms;
+        let now_ms = clock::now_ms();
         if !state.take(post, report, now_ms) {
             return;
         }

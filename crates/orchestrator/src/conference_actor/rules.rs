@@ -2,7 +2,7 @@
 
 use super::actor::State;
 use super::message::Decided;
-use super::views::Moment;
+use crate::clock;
 use crate::convert;
 use crate::journal::{Entry, Operation};
 use crate::problem::{ApiError, ApiResult};
@@ -48,7 +48,7 @@ impl State {
             _ => None,
         };
         let changes_layout = matches!(command, Command::Create { .. } | Command::SetChair { .. });
-        let events = self.conference.apply(command, Moment::now().at)?;
+        let events = self.conference.apply(command, clock::timestamp())?;
         for event in events {
             self.conference
                 .fold(&event)

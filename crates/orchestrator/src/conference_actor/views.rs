@@ -5,39 +5,20 @@ use super::health::{Expectation, SiteLink};
 use super::message::endpoints;
 use crate::convert;
 use conference::{LinkMode, SiteState, SittingState};
-use jiff::Timestamp;
 use protocol::{ConferenceView, HallState, SiteCode, SiteView, Tally};
-
-/// The moment a view is made of.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub at: Timestamp,
-    pub ms: u64,
-}
-
-impl Moment {
-    /// Now.
-    pub fn now() -> Self {
-        let at = Timestamp::now();
-        Self {
-            at,
-            ms: convert::wire_time_ms(at),
-        }
-    }
-}
 
 impl State {
     /// The whole conference.
-    pub(super) fn view(&self, moment: Moment) -> ConferenceView {
+    pub(super) fn view(&self, now_ms: u64) -> ConferenceView {
         ConferenceView {
             id: self.id.clone(),
             title: self.conference.title().to_owned(),
             sitting: convert::wire_sitting(self.conference.sitting()),
-            totals: convert::wire_totals(&self.conference.totals(), moment.at),
+            totals: convert::wire_totals(&self.conference.totals()),
             sites: self
                 .conference
                 .sites()
-                .map(|site| self.site_view(&site, moment))
+                .map(|site| self.site_view(&site, now_ms))
                 .collect(),
             relays: self
                 .relays
@@ -47,20 +28,20 @@ impl State {
         }
     }
 
-    fn site_view(&self, state: &SiteState<'_>, moment: Moment) -> SiteView {
+    fn site_view(&self, state: &SiteState<'_>, now_ms: u64) -> SiteView {
         let site = state.site;
         let code = convert::wire_site(&site.code);
         let expectation = self.expectation(state);
         let untouched = SiteLink::new(
             protocol::LinkState::NotJoined,
             convert::wire_time_ms(self.conference.sitting().since),
-            moment.ms,
+            now_ms,
         );
         let link = self
             .links
             .get(&code)
             .unwrap_or(&untouched)
-            .view(expectation, moment.ms);
+            .view(expectation, now_ms);
         SiteView {
             name: site.name.clone(),
             kind: convert::wire_kind(site.kind),
@@ -73,13 +54,13 @@ impl State {
             tally: self.tally(&site.code),
             counts: state.counts.map(convert::wire_counts),
             expected: site.expected(),
-            subtree: convert::wire_totals(&state.subtree, moment.at),
+            subtree: convert::wire_totals(&state.subtree),
             code,
         }
     }
 
     /// What a hall's own screen needs; `None` for a site the conference does not have.
-    pub(super) fn hall_state(&self, code: &SiteCode, moment: Moment) -> Option<HallState> {
+    pub(super) fn hall_state(&self, code: &SiteCode, now_ms: u64) -> Option<HallState> {
         let state = self.conference.site(&convert::rules_site(code))?;
         Some(HallState {
             site: code.clone(),
@@ -91,7 +72,7 @@ impl State {
             media: self.relay_url(code).map(|url| endpoints(url, code)),
             counts: state.counts.map(convert::wire_counts),
             expected: state.site.expected(),
-            server_time_ms: moment.ms,
+            server_time_ms: now_ms,
         })
     }
 

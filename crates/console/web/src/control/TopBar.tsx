@@ -1,4 +1,4 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { api } from "../api.ts";
 import { age, clock, number, percent } from "../format.ts";
 import { t } from "../i18n/index.ts";
@@ -40,8 +40,7 @@ function CountLine({ store }: { store: Store }) {
     absent: number(absent),
   });
   const rate = totals.expected > 0 ? (totals.present / totals.expected) * 100 : 0;
-  const oldest = totals.oldest_report_age_ms;
-  const aged = useComputed(() => now.value - store.totalsAtMs.value);
+  const oldest = totals.oldest_report_at_ms;
   return (
     <p class="count-line" title={title} aria-label={title}>
       <strong data-testid="count-line">
@@ -50,7 +49,7 @@ function CountLine({ store }: { store: Store }) {
       <small>
         {t("count-expected", { expected: number(totals.expected) })}
         {totals.sites > 0 && totals.sites_reported === totals.sites ? ` · ${percent(rate)}` : ""}
-        {oldest === null ? "" : ` · ${t("count-age", { age: age(oldest + aged.value) })}`}
+        {oldest === null ? "" : ` · ${t("count-age", { age: age(now.value - oldest) })}`}
       </small>
     </p>
   );

@@ -15,8 +15,6 @@ export class Store {
   readonly selected = signal<string | null>(null);
   /** Rises when the tree changed: the tree itself is large and changes in place. */
   readonly version = signal(0);
-  /** When the totals came, by this machine's clock: the age they tell counts from then. */
-  readonly totalsAtMs = signal(Date.now());
   tree = new Tree([]);
   readonly link: Link;
 
@@ -39,7 +37,6 @@ export class Store {
   }
 
   apply(message: Live): void {
-    if (message.type === "snapshot" || message.totals) this.totalsAtMs.value = Date.now();
     if (message.type === "snapshot") {
       this.tree = new Tree(message.sites);
       this.relays.value = new Map(message.relays.map((relay) => [relay.id, relay]));

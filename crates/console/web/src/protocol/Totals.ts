@@ -41,6 +41,7 @@ unclassified: number,
  */
 extra: number, 
 /**
- * Age of the oldest report in the sum, milliseconds; absent when nobody has reported.
+ * When the oldest report in the sum was acknowledged, milliseconds since the Unix epoch; absent when
+ * nobody has reported.
  */
-oldest_report_age_ms: number | null, };
+oldest_report_at_ms: number | null, };
