@@ -34,7 +34,7 @@ impl Operator {
     /// The join link of every site that will join.
     pub async fn site_links(&self, layout: &Layout) -> Result<SiteLinks> {
         let mut links = SiteLinks::new();
-        for code in layout.joining() {
+        for code in layout.joining().into_iter().chain([layout.guest()]) {
             let path = format!("/api/conferences/{CONFERENCE}/sites/{code}/link");
             links.insert(code.to_owned(), self.json(Method::GET, &path).await?);
         }

@@ -2,6 +2,7 @@
 
 use super::progress::Screen;
 use anyhow::{Context, Result, bail};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl Children {
     }
 
     /// Watches the children for ever and starts again what dies.
-    pub async fn watch(&mut self) {
+    pub async fn watch(&mut self) -> Infallible {
         loop {
             let waits = self
                 .running
@@ -158,6 +159,8 @@ async fn launch(
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)
+        // Ctrl-C is for the demo alone: it ends its children in order, by closing their standard input.
+        .process_group(0)
         .spawn()
         .with_context(|| format!("starting {}", role.name()))?;
     let stdin = child.stdin.take();

@@ -1,11 +1,13 @@
 //! Where everything of a demo lives: folders, ports, addresses, and the configuration files the children read.
 
+use super::ports::Ports;
 use super::{Options, api::SiteLinks, tls};
 use anyhow::{Context, Result};
 use conference::import;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const SITES_CSV: &str = include_str!("../../../../config/thanh-hoa/sites.csv");
@@ -42,22 +44,11 @@ const RELAYS: [RelaySpec; 3] = [
     },
 ];
 
-/// Ports, kept in the data folder so that a second start is reached under the same URLs.
-#[derive(Clone, Serialize, Deserialize)]
-struct Ports {
-    http: u16,
-    metrics: u16,
-    relay_http: [u16; 3],
-    relay_media: [u16; 3],
-    relay_metrics: [u16; 3],
-    halls_metrics: u16,
-}
-
 /// Everything that is decided before the first child starts.
 pub struct Layout {
     folder: PathBuf,
     /// Removes the folder when the demo ends, unless the user named it.
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Option<tempfile::TempDir>,
     address: IpAddr,
     ports: Ports,
     halls: usize,
@@ -75,20 +66,41 @@ impl Layout {
             let temporary = tempfile::Builder::new().prefix("diemcau-demo-").tempdir()?;
             (temporary.path().to_owned(), Some(temporary))
         };
-        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        tls::ensure(&folder, options.address)?;
+        private_folder(&folder).with_context(|| format!("making {}", folder.display()))?;
         let sites = import::from_csv(SITES_CSV.as_bytes())
             .map_err(|faults| anyhow::anyhow!("the demo's own list of sites: {faults:?}"))?;
         Ok(Self {
-            ports: kept(&folder.join("ports.json"), || Ports::free(options.address))?,
+            ports: Ports::of(&folder, options.address)?,
             admin_password: kept(&folder.join("admin-password.json"), tls::random_text)?,
             address: options.address,
             halls: usize::from(options.halls),
             seed: options.seed,
             folder,
-            _temporary: temporary,
+            temporary,
             sites,
         })
+    }
+
+    /// Leaves the folder where it is, for a look at its logs.
+    pub fn keep(&mut self) -> &Path {
+        if let Some(temporary) = &mut self.temporary {
+            temporary.disable_cleanup(true);
+        }
+        &self.folder
+    }
+
+    /// The hall whose link is shown: one that no agent holds, where there is one.
+    pub fn guest(&self) -> &str {
+        let free = self.counted().nth(self.halls);
+        free.or_else(|| self.counted().last()).unwrap_or(CHAIR)
+    }
+
+    /// Every hall but the chair's, parents before children.
+    fn counted(&self) -> impl Iterator<Item = &str> {
+        self.sites
+            .iter()
+            .map(|row| row.site.code.as_str())
+            .filter(|code| *code != CHAIR)
     }
 
     /// The relays, root first.
@@ -132,13 +144,8 @@ impl Layout {
 
     /// The codes of the halls that join, parents before children, the chair's first.
     pub fn joining(&self) -> Vec<&str> {
-        let counted = self
-            .sites
-            .iter()
-            .filter(|site| site.site.code.as_str() != CHAIR)
-            .take(self.halls);
         std::iter::once(CHAIR)
-            .chain(counted.map(|site| site.site.code.as_str()))
+            .chain(self.counted().take(self.halls))
             .collect()
     }
 
@@ -258,34 +265,10 @@ impl Layout {
     }
 }
 
-impl Ports {
-    /// The usual ports where they are free, any free ones otherwise.
-    fn free(address: IpAddr) -> Result<Self> {
-        let tcp = |usual: u16| -> Result<u16> {
-            let listener =
-                TcpListener::bind((address, usual)).or_else(|_| TcpListener::bind((address, 0)))?;
-            Ok(listener.local_addr()?.port())
-        };
-        let udp = |usual: u16| -> Result<u16> {
-            let socket =
-                UdpSocket::bind((address, usual)).or_else(|_| UdpSocket::bind((address, 0)))?;
-            Ok(socket.local_addr()?.port())
-        };
-        let metrics = |usual: u16| -> Result<u16> {
-            let listener = TcpListener::bind(("127.0.0.1", usual))
-                .or_else(|_| TcpListener::bind("127.0.0.1:0"))?;
-            Ok(listener.local_addr()?.port())
-        };
-        Ok(Self {
-            http: tcp(8443)
-                .with_context(|| format!("{address} is not an address of this machine"))?,
-            metrics: metrics(9100)?,
-            relay_http: [tcp(8444)?, tcp(8445)?, tcp(8446)?],
-            relay_media: [udp(5004)?, udp(5006)?, udp(5008)?],
-            relay_metrics: [metrics(9101)?, metrics(9102)?, metrics(9103)?],
-            halls_metrics: metrics(9110)?,
-        })
-    }
+/// Passwords, join keys and codes lie in it: nobody else may read them.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
 /// Reads what an earlier start left, or makes it and leaves it for the next.

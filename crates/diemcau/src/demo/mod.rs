@@ -7,6 +7,7 @@
 mod api;
 mod children;
 mod layout;
+mod ports;
 mod progress;
 mod summary;
 mod tls;
@@ -27,16 +28,16 @@ pub struct Options {
     #[arg(long, default_value_t = 55, value_parser = clap::value_parser!(u16).range(1..=55))]
     halls: u16,
     /// End by itself after this time, with a summary (`60s`, `5m`); without it the demo runs until Ctrl-C.
-    #[arg(long = "for", value_name = "TIME")]
-    run_for: Option<jiff::SignedDuration>,
+    #[arg(long = "for", value_name = "TIME", value_parser = positive_time)]
+    run_for: Option<Duration>,
     /// Decides in which order and when the halls report their counts.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
     /// Keep the data here; a second start goes on where the first ended. Default: a fresh temporary folder.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The address everything listens on and is reached at.
-    #[arg(long, default_value = "127.0.0.1")]
+    /// The address everything listens on and is reached at; for others to reach it, the one they use.
+    #[arg(long, default_value = "127.0.0.1", value_parser = own_address)]
     address: IpAddr,
     /// Print events and the summary as JSON lines instead of a progress bar and tables.
     #[arg(long)]
@@ -52,7 +53,7 @@ pub fn run(options: Options) -> Result<ExitCode> {
 }
 
 async fn conduct(options: Options) -> Result<ExitCode> {
-    let layout = Layout::prepare(&options)?;
+    let mut layout = Layout::prepare(&options)?;
     let screen = progress::Screen::new(options.json);
     let mut children = Children::new(screen.clone());
     let stop = telemetry::shutdown::on_signal()?;
@@ -61,8 +62,30 @@ async fn conduct(options: Options) -> Result<ExitCode> {
         outcome = evening(&options, &layout, &mut children, &screen) => outcome,
         () = stop.cancelled() => Ok(ExitCode::SUCCESS),
     };
+    screen.stopping();
     children.stop().await;
+    if outcome.is_err() {
+        let folder = layout.keep().display();
+        eprintln!("diemcau: configuration and logs of this demo are in {folder}");
+    }
     outcome
+}
+
+fn positive_time(text: &str) -> Result<Duration, String> {
+    let time: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error| format!("{error}; write 60s or 5m"))?;
+    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
+}
+
+fn own_address(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text
+        .parse()
+        .map_err(|_| "expected an IP address".to_owned())?;
+    if address.is_unspecified() || address.is_multicast() {
+        return Err("give the one address that others use, such as 192.168.1.10".to_owned());
+    }
+    Ok(address)
 }
 
 /// From an empty machine to the last count.
@@ -102,19 +125,20 @@ async fn evening(
         .start(Role::Halls, &layout.halls_config(), Vec::new())
         .await?;
 
-    let halls_seen = progress::wait_for_halls(layout, screen, options.run_for).await?;
+    let halls_seen = tokio::select! {
+        seen = progress::wait_for_halls(layout, screen, options.run_for) => seen,
+        never = children.watch() => match never {},
+    };
     operator.step_to("live").await?;
     screen.ready(layout, &links, halls_seen, started.elapsed());
 
     let Some(run_for) = options.run_for else {
-        children.watch().await;
-        return Ok(ExitCode::SUCCESS);
+        match children.watch().await {}
     };
-    let run_for = Duration::try_from(run_for).context("--for must not be negative")?;
     let remaining = run_for.saturating_sub(started.elapsed());
     tokio::select! {
         () = tokio::time::sleep(remaining) => {}
-        () = children.watch() => {}
+        never = children.watch() => match never {},
     }
     let summary = summary::Summary::collect(layout, &operator).await?;
     screen.summary(&summary);
@@ -123,4 +147,30 @@ async fn evening(
     } else {
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_nobody_can_use_is_refused_with_an_example() {
+        for text in ["0.0.0.0", "::", "224.0.0.1"] {
+            assert!(
+                own_address(text).is_err_and(|told| told.contains("192.168.1.10")),
+                "{text}"
+            );
+        }
+        assert!(own_address("localhost").is_err());
+        assert_eq!(own_address("127.0.0.9"), Ok(IpAddr::from([127, 0, 0, 9])));
+    }
+
+    #[test]
+    fn a_time_is_taken_as_people_write_it_and_never_negative() {
+        assert_eq!(positive_time("60s"), Ok(Duration::from_mins(1)));
+        assert_eq!(positive_time("5m"), Ok(Duration::from_mins(5)));
+        for text in ["-5s", "soon", ""] {
+            assert!(positive_time(text).is_err(), "{text}");
+        }
+    }
 }

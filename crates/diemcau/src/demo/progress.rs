@@ -4,7 +4,6 @@ use super::api::{self, HallStatus, SiteLinks};
 use super::children::Role;
 use super::layout::{CHAIR, CONFERENCE, Layout};
 use super::summary::Summary;
-use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::time::Duration;
@@ -54,11 +53,7 @@ impl Screen {
     /// All halls are in, or time for joining is over: tell people where to look.
     pub fn ready(&self, layout: &Layout, links: &SiteLinks, joined: usize, after: Duration) {
         let control = format!("{}/control/{CONFERENCE}", layout.url());
-        let hall = layout
-            .joining()
-            .last()
-            .and_then(|code| links.get(*code))
-            .map(|link| link.url.clone());
+        let hall = links.get(layout.guest()).map(|link| link.url.clone());
         if self.json {
             println!(
                 "{}",
@@ -79,12 +74,24 @@ impl Screen {
         );
         if let Some(hall) = hall {
             println!("  A hall        {hall}");
+            if layout.joining().contains(&layout.guest()) {
+                println!(
+                    "                its agent steps aside for you until the demo is started again"
+                );
+            }
         }
         println!(
-            "  Certificate   the browser will warn once; {} is the demo's own authority",
+            "  Certificate   made for this demo. Chromium and Chrome: accept the warning once. Firefox: import\n                             {} as an authority first",
             layout.ca_file().display()
         );
         println!("\n  Ctrl-C ends the demo.\n");
+    }
+
+    /// The children are being ended.
+    pub fn stopping(&self) {
+        if !self.json {
+            println!("  stopping …");
+        }
     }
 
     /// The end.
@@ -98,14 +105,8 @@ impl Screen {
 }
 
 /// Waits until every hall has joined and seen the program, but never longer than `within` (without it, a minute).
-pub async fn wait_for_halls(
-    layout: &Layout,
-    screen: &Screen,
-    within: Option<jiff::SignedDuration>,
-) -> Result<usize> {
-    let patience = within
-        .and_then(|time| Duration::try_from(time).ok())
-        .map_or(JOIN_TIME_MAX, |time| time / 2);
+pub async fn wait_for_halls(layout: &Layout, screen: &Screen, within: Option<Duration>) -> usize {
+    let patience = within.map_or(JOIN_TIME_MAX, |time| time / 2);
     let deadline = tokio::time::Instant::now() + patience;
     let bar = bar(layout, screen);
     loop {
@@ -115,7 +116,7 @@ pub async fn wait_for_halls(
         bar.set_position(joined as u64);
         if joined >= layout.halls() || tokio::time::Instant::now() >= deadline {
             bar.finish_and_clear();
-            return Ok(joined);
+            return joined;
         }
         tokio::time::sleep(POLL).await;
     }

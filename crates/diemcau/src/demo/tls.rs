@@ -48,6 +48,20 @@ pub fn ensure(folder: &Path, address: IpAddr) -> Result<()> {
     )
 }
 
+/// Takes the server's certificate away, and the authority with it: nothing keeps the authority's key.
+pub fn discard(folder: &Path) -> Result<()> {
+    for name in ["server.pem", "server.key", "ca.pem"] {
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("removing {name} from {}", folder.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A random text nobody guesses and a person can type: 80 bits in lower-case base 32.
 pub fn random_text() -> Result<String> {
     // No 0, 1, l, o: read aloud, they are taken for one another.
