@@ -1,4 +1,4 @@
-//! One peer connection and its WHIP or WHEP session (RFC 9725; draft-ietf-wish-whep-03): full ICE on
+//! One peer connection and its WHIP or WHEP session (RFC 9725; draft-ietf-wish-whep-04): full ICE on
 //! this side, no trickle, DTLS client.
 
 use super::CONNECT_TIMEOUT;

@@ -1,4 +1,4 @@
-//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep-02) in front of the media thread.
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep-04) in front of the media thread.
 //!
 //! | route | who may | what |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! WHEP: which m-line becomes which slot (draft-ietf-wish-whep-02 §4).
+//! WHEP: which m-line becomes which slot (draft-ietf-wish-whep-04 §4).
 
 use super::answer::{Media, Reply, Sent};
 use super::publish::audio_level;
