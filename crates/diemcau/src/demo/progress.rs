@@ -80,8 +80,9 @@ impl Screen {
                 );
             }
         }
+        println!("  Certificate   made for this demo. Chromium, Chrome: accept the warning once.");
         println!(
-            "  Certificate   made for this demo. Chromium and Chrome: accept the warning once. Firefox: import\n                             {} as an authority first",
+            "                Firefox: import {} as an authority first.",
             layout.ca_file().display()
         );
         println!("\n  Ctrl-C ends the demo.\n");
