@@ -111,6 +111,19 @@ fn row(
             expected: format!("{} cells, as in the header", columns.len()),
         });
     }
+    // A quote that is never closed swallows the rows behind it into one cell, which may be one nobody reads.
+    for (column, _) in columns
+        .iter()
+        .zip(record)
+        .filter(|(_, cell)| is_broken(cell))
+    {
+        faults.push(Fault {
+            line: Some(line),
+            column: column.unwrap_or("row").to_owned(),
+            found: "a line break inside a cell".to_owned(),
+            expected: "one line; is a closing quote missing?".to_owned(),
+        });
+    }
     let mut cells = Cells::new(line);
     cells.shifted = record.len() != columns.len();
     for (column, cell) in columns.iter().zip(record) {
@@ -119,6 +132,10 @@ fn row(
         }
     }
     Some(cells)
+}
+
+fn is_broken(cell: &str) -> bool {
+    cell.contains(['\n', '\r'])
 }
 
 /// Line on which a record starts, from 1.
