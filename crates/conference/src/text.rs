@@ -22,6 +22,9 @@ pub enum TextFault {
     /// A control character, an invisible one, or one that turns the direction of writing.
     #[error("the invisible character U+{:04X}", u32::from(*.0))]
     Invisible(char),
+    /// What stands for a letter that a conversion lost: the name is another name without it.
+    #[error("U+FFFD, in place of a letter that was lost")]
+    Lost,
 }
 
 /// Trims and composes (NFC) `raw`, or says why it cannot be shown as it stands.
@@ -35,6 +38,9 @@ pub(crate) fn plain(raw: &str, chars_max: usize) -> Result<String, TextFault> {
     }
     if let Some(c) = text.chars().find(|&c| is_invisible(c)) {
         return Err(TextFault::Invisible(c));
+    }
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(TextFault::Lost);
     }
     let found = text.chars().count();
     if found > chars_max {
@@ -115,6 +121,11 @@ mod tests {
                 "{c:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_with_a_letter_lost_is_refused() {
+        assert_eq!(plain("X\u{FFFD} Nam", 200), Err(TextFault::Lost));
     }
 
     #[test]

@@ -86,6 +86,65 @@ fn damaged_utf_8_is_not_taken_for_windows_1258() {
 }
 
 #[test]
+fn a_damaged_file_with_a_mark_is_refused_like_one_without() {
+    let mut bytes = format!("\u{FEFF}{HEADER}\n{GOOD}").into_bytes();
+    let last = bytes.len() - 20;
+    bytes[last] = 0xFF;
+    let told_of = told(from_csv(&bytes));
+    assert_eq!(told_of.len(), 1, "{told_of:?}");
+    assert!(
+        told_of[0].starts_with("line 3, file: found a byte that is not UTF-8, 0xFF"),
+        "{told_of:?}"
+    );
+
+    let table = format!("\u{FEFF}{HEADER}\n{GOOD}");
+    let mut units: Vec<u16> = table.encode_utf16().collect();
+    let last = units.len() - 20;
+    units[last] = 0xD800;
+    let bytes: Vec<u8> = units.into_iter().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(
+        told(from_csv(&bytes)),
+        [
+            "line 3, file: found half a letter of UTF-16BE, expected UTF-16BE throughout, as the file begins"
+        ]
+    );
+    let whole: Vec<u8> = table.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(from_csv(&whole), Ok(good()));
+    let cut = told(from_csv(&whole[..whole.len() - 1]));
+    assert!(cut[0].contains("half a letter"), "{cut:?}");
+}
+
+#[test]
+fn a_name_that_lost_a_letter_before_it_came_here_is_refused() {
+    assert_eq!(
+        faults("A,Ph\u{FFFD}ng,hub,city,,two_way,\n"),
+        [
+            "line 2, name: found U+FFFD, in place of a letter that was lost, expected visible text of 1 to 200 characters"
+        ]
+    );
+}
+
+#[test]
+fn a_quote_that_is_not_closed_loses_no_rows_in_silence() {
+    let table = format!(
+        "{HEADER},provenance\nA,Gốc,hub,city,,two_way,10,\nB,Xã Đông,site,ward,A,relay,1,\"kê khai\n\
+         C,Xã Tây,site,ward,A,relay,1,\nD,Xã Nam,site,ward,A,relay,1,\n"
+    );
+    assert_eq!(
+        told(from_csv(table.as_bytes())),
+        [
+            "line 3, provenance: found a line break inside a cell, expected one line; is a closing quote missing?"
+        ]
+    );
+    // The next quote closes it: two rows look like one.
+    let table = table.replace(
+        "D,Xã Nam,site,ward,A,relay,1,",
+        "D,Xã Nam,site,ward,A,relay,1,\"",
+    );
+    assert_eq!(told(from_csv(table.as_bytes())).len(), 1);
+}
+
+#[test]
 fn toml_says_the_same() {
     let table = r#"
         [[sites]]
@@ -271,9 +330,11 @@ fn invisible_letters_are_refused_and_markup_is_not() {
         "{wrong:?}"
     );
     let wrong = told(from_csv(table("\"two\nlines\"").as_bytes()));
-    assert!(
-        wrong[0].starts_with("line 2, name: found the invisible character U+000A"),
-        "{wrong:?}"
+    assert_eq!(
+        wrong,
+        [
+            "line 2, name: found a line break inside a cell, expected one line; is a closing quote missing?"
+        ]
     );
     let wrong = told(from_csv(table(&"ộ".repeat(201)).as_bytes()));
     assert!(
