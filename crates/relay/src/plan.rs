@@ -37,9 +37,13 @@ pub struct Plan {
 
 impl Plan {
     /// No plan yet; the last one in `folder`, if there is one, is put in force at once: media waits for nobody.
-    pub fn kept(folder: &Path, media: MediaHandle) -> Result<Self, DiskError> {
+    /// One that cannot be read is moved aside: the orchestrator gives a new one.
+    pub fn kept(folder: &Path, media: MediaHandle) -> Self {
         let file = folder.join("plan.json");
-        let last = disk::read_json::<RelayPlan>(&file)?;
+        let last = disk::read_json::<RelayPlan>(&file).unwrap_or_else(|error| {
+            set_aside(&file, &error);
+            None
+        });
         let plan = Self {
             in_force: watch::Sender::new(None),
             media,
@@ -55,7 +59,7 @@ impl Plan {
                 tracing::error!(%error, "the plan on disk is not followed: {error}");
             }
         }
-        Ok(plan)
+        plan
     }
 
     /// The plan that a standalone configuration amounts to.
@@ -121,5 +125,15 @@ impl Plan {
     /// Told of every change.
     pub fn changes(&self) -> watch::Receiver<Option<Arc<RelayPlan>>> {
         self.in_force.subscribe()
+    }
+}
+
+/// Keeps a plan that cannot be followed for whoever wants to know why.
+fn set_aside(file: &Path, error: &DiskError) {
+    let aside = file.with_extension("damaged");
+    let (cause, to) = (std::error::Error::source(error), aside.display());
+    tracing::error!(%error, ?cause, "no plan from disk, waiting for the orchestrator's; the file is moved to {to}: {error}");
+    if let Err(error) = std::fs::rename(file, &aside) {
+        tracing::error!(%error, "it cannot be moved: {error}");
     }
 }

@@ -222,7 +222,7 @@ impl Parts {
         let tokens = Tokens::signed();
         // The lease first: the plan on disk makes streams at once.
         let pin = Pin::open(folder, tokens.clone(), media.clone())?;
-        let plan = Plan::kept(folder, media.clone())?;
+        let plan = Plan::kept(folder, media.clone());
         let control = Some((Identity::open(folder)?, pin));
         Ok(Self {
             media,

@@ -83,6 +83,23 @@ async fn a_relay_registers_once_follows_plans_and_goes_on_without_its_orchestrat
 }
 
 #[tokio::test]
+async fn a_damaged_plan_on_disk_is_set_aside_and_the_next_one_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    std::fs::write(data.join("plan.json"), "{ \"epoch\": 5,").expect("written");
+    let mut orchestrator = Orchestrator::start().await;
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    assert_eq!(bench.ready().await, 503);
+    let aside = std::fs::read_to_string(data.join("plan.damaged")).expect("kept");
+    assert_eq!(aside, "{ \"epoch\": 5,");
+    orchestrator.tell(plan(6, &["A"]));
+    reported(&mut orchestrator, 6).await;
+    assert_eq!(bench.ready().await, 200);
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn an_orchestrator_with_another_key_is_not_believed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = Orchestrator::start().await;

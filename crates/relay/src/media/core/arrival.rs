@@ -148,19 +148,19 @@ impl Core {
         ssrc: u32,
         now: Instant,
     ) -> Option<Incoming> {
-        let canonical = self.allocate_ssrc();
         let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
         else {
             return None;
         };
         let source = publisher.source;
         let track = publisher.tracks.get_mut(index)?;
-        let too_soon = track.current.is_some_and(|current| {
-            now.saturating_duration_since(current.opened_at) < RESTART_INTERVAL
-        });
+        let too_soon = track
+            .started_at
+            .is_some_and(|at| now.saturating_duration_since(at) < RESTART_INTERVAL);
         if too_soon || track.retired.contains(&ssrc) {
             return None;
         }
+        track.started_at = Some(now);
         let previous = track.current.take();
         if let Some(previous) = previous {
             if track.retired.len() >= RETIRED_MAX {
@@ -169,6 +169,8 @@ impl Core {
             track.retired.push_back(previous.ssrc);
         }
         let codec = router_codec(track.spec.codec);
+        // Only now: what is refused above must not use up the block.
+        let canonical = self.allocate_ssrc();
         // Browsers negotiate NACK for video only.
         let spec = StreamSpec {
             source,
@@ -192,7 +194,6 @@ impl Core {
             ssrc,
             canonical,
             stream,
-            opened_at: now,
         };
         let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
         else {

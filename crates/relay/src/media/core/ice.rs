@@ -91,7 +91,10 @@ impl Core {
         if leg.path.selected.is_none() || (nominated && selected_is_stale) {
             self.select_address(id, from);
         }
-        if let Some(evicted) = evicted {
+        // It may be somebody else's by now.
+        if let Some(evicted) = evicted
+            && self.by_address.get(&evicted) == Some(&id)
+        {
             self.by_address.remove(&evicted);
         }
         // The newest proof owns an address: a reloaded page may come from the port of its predecessor.

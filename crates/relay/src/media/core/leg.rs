@@ -56,6 +56,8 @@ pub(super) struct Publisher {
 pub(super) struct Track {
     pub(super) spec: PublishedTrack,
     pub(super) current: Option<Incoming>,
+    /// When the last stream was opened, or refused by the router.
+    pub(super) started_at: Option<Instant>,
     /// SSRCs the publisher has left: stragglers must not open them again.
     pub(super) retired: VecDeque<u32>,
 }
@@ -68,7 +70,6 @@ pub(super) struct Incoming {
     /// Ours.
     pub(super) canonical: u32,
     pub(super) stream: StreamId,
-    pub(super) opened_at: Instant,
 }
 
 /// A WHEP session.

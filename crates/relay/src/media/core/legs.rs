@@ -104,6 +104,7 @@ impl Core {
             .map(|spec| Track {
                 spec,
                 current: None,
+                started_at: None,
                 retired: VecDeque::new(),
             })
             .collect();

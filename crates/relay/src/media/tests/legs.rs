@@ -111,6 +111,35 @@ fn a_peer_may_move_with_a_verified_check() {
 }
 
 #[test]
+fn an_address_a_leg_forgets_stays_with_whoever_has_it_now() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let a = world.publisher(relay, "A");
+    let b = world.publisher(relay, "B");
+    let shared = "172.16.0.1:7".parse().expect("an address");
+    let prove = |world: &mut World, guest: usize, address| {
+        world.guests[guest].address = address;
+        let check = world.guests[guest].check();
+        world.send(guest, &check);
+    };
+    prove(&mut world, a, shared);
+    world.guests[a].address = "172.16.0.1:1".parse().expect("an address");
+    prove(&mut world, b, shared);
+    // More than A may have proven at once: the oldest gives way.
+    for port in 8..16 {
+        world.pass(Duration::from_millis(10));
+        prove(
+            &mut world,
+            a,
+            (std::net::Ipv4Addr::new(172, 16, 0, 1), port).into(),
+        );
+    }
+    world.send_rtp(b, &vp8(VIDEO_SSRC, 0, 0, true));
+    assert_eq!(world.relays[relay].core.drops().from_strangers, 0);
+    assert_eq!(world.report(relay).legs[1].packets_received, 1);
+}
+
+#[test]
 fn the_bound_on_legs_holds() {
     let mut world = World::new();
     let relay = world.relay();

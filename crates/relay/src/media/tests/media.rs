@@ -280,6 +280,24 @@ fn a_restarted_encoder_is_a_new_stream_and_the_picture_goes_on() {
 }
 
 #[test]
+fn stragglers_of_an_encoder_that_is_gone_use_up_no_numbers() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let hub = world.publisher(relay, "HUB");
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
+    world.pass(Duration::from_secs(2));
+    world.send_rtp(hub, &vp8(0xbbbb_0001, 0, 0, true));
+    let second = world.report(relay).feeds[0].ssrc;
+    for i in 1..100 {
+        world.send_rtp(hub, &vp8(VIDEO_SSRC, i, 0, false));
+    }
+    world.pass(Duration::from_secs(3));
+    world.send_rtp(hub, &vp8(0xbbbb_0002, 0, 0, true));
+    let third = world.report(relay).feeds[0].ssrc;
+    assert_eq!((third as u16).wrapping_sub(second as u16), 1);
+}
+
+#[test]
 fn when_the_program_dies_the_next_in_line_takes_over_and_no_hall_sees_itself() {
     let mut world = World::new();
     let relay = world.relay();
