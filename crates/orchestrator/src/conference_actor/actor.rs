@@ -7,7 +7,7 @@ use super::relay_state::RelayState;
 use super::rules::Pending;
 use super::seats::Seats;
 use crate::app::ConferenceTools;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::convert;
 use crate::journal::{Journal, Operation, Past};
 use crate::relays::{Layout, Record};
@@ -56,7 +56,7 @@ pub fn spawn(
         mailbox,
         dropped: tools.metrics.dropped_messages.clone(),
     };
-    let now_ms = clock::now_ms();
+    let now_ms = clock::steady_ms();
     let links = past
         .links
         .into_iter()
@@ -171,7 +171,7 @@ impl State {
     }
 
     fn judge_links(&mut self) -> Vec<Operation> {
-        let now_ms = clock::now_ms();
+        let now_ms = clock::steady_ms();
         let expectations: BTreeMap<SiteCode, Expectation> = self
             .conference
             .sites()
@@ -200,15 +200,15 @@ impl State {
         }
         self.publishing
             .view()
-            .unwrap_or_else(|| Arc::new(self.view(clock::now_ms())))
+            .unwrap_or_else(|| Arc::new(self.view(clock::steady_ms())))
     }
 
     fn publish(&mut self) {
-        let now_ms = clock::now_ms();
-        let view = self.view(now_ms);
+        let now = Now::read();
+        let view = self.view(now.steady_ms);
         self.tools.metrics.show(&view);
         self.publishing.publish(view);
-        self.seats.push(|site| self.hall_state(site, now_ms));
+        self.seats.push(|site| self.hall_state(site, now));
         self.dirty = false;
     }
 }

@@ -3,7 +3,7 @@
 use super::actor::State;
 use super::health::SiteLink;
 use super::message::Seat;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::journal::Operation;
 use protocol::{HallHealth, LinkState, SiteCode};
 use tokio::sync::oneshot;
@@ -15,10 +15,13 @@ impl State {
         token_id: String,
         answer: oneshot::Sender<Seat>,
     ) {
-        let Some(state) = self.hall_state(&site, clock::now_ms()) else {
+        let now = Now::read();
+        let Some(state) = self.hall_state(&site, now) else {
             return;
         };
-        let (seat, taken_over) = self.seats.sit(site.clone(), token_id.clone(), state);
+        let (seat, taken_over) =
+            self.seats
+                .sit(site.clone(), token_id.clone(), state, now.steady_ms);
         self.link(&site).handle_seated(true);
         self.dirty = true;
         drop(answer.send(seat));
@@ -36,14 +39,14 @@ impl State {
 
     pub(super) fn hall_health(&mut self, site: &SiteCode, seat: u64, health: HallHealth) {
         if self.seats.is_held_by(site, seat) {
-            self.link(site).handle_health(health, clock::now_ms());
+            self.link(site).handle_health(health, clock::steady_ms());
             self.dirty = true;
         }
     }
 
     /// What is known of a site's link.
     pub(super) fn link(&mut self, site: &SiteCode) -> &mut SiteLink {
-        let now_ms = clock::now_ms();
+        let now_ms = clock::steady_ms();
         self.links
             .entry(site.clone())
             .or_insert_with(|| SiteLink::new(LinkState::NotJoined, now_ms, now_ms))

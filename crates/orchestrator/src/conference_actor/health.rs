@@ -16,6 +16,9 @@ const HOLES_SHOWN_MS: u64 = 10_000;
 const LOSS_PERCENT_MAX: f32 = 2.0;
 /// Above this, question and answer get in each other's way.
 const RTT_MS_MAX: f32 = 400.0;
+/// A link that was well and then ill is called well again after so long without a fault: one that flaps
+/// does not blink, nor fill the log.
+const SETTLED_MS: u64 = 5_000;
 /// After a restart of this service, halls and relays need this long to come back; until then the last
 /// known state stands.
 pub(super) const RETURN_MS_MAX: u64 = 15_000;
@@ -30,6 +33,20 @@ pub(super) struct Sight {
     bitrate_bps: u64,
     frame_rate: f32,
     picture_silent_ms: Option<u64>,
+}
+
+impl Sight {
+    fn watch_leg_is_up(&self) -> bool {
+        let leg = self.watch.as_ref();
+        leg.is_some_and(|leg| leg.state == LegState::Connected)
+    }
+
+    fn is_without_picture(&self) -> bool {
+        let silent = self
+            .picture_silent_ms
+            .is_none_or(|ms| ms > PICTURE_SILENCE_MS_MAX);
+        silent || !self.publishes
+    }
 }
 
 /// Sorts a relay's report by site: the feeds published there and the legs that belong to a site.
@@ -63,6 +80,8 @@ pub(super) fn sights(report: &RelayReport) -> BTreeMap<&SiteCode, Sight> {
 pub(super) struct Expectation {
     /// The program reaches it: every site but the one that makes the program.
     pub program: bool,
+    /// The program reaches it with its pictures: every such site but a loudspeaker.
+    pub program_pictures: bool,
     /// It sends a picture.
     pub picture: bool,
 }
@@ -77,10 +96,13 @@ pub(super) struct SiteLink {
     sight_at_ms: Option<u64>,
     program_packets: u64,
     program_grew_ms: Option<u64>,
+    frames_grew_ms: Option<u64>,
     holes_grew_ms: Option<u64>,
     started_ms: u64,
     /// It was well when this service last ended.
     was_ok: bool,
+    /// Since it was last well, something was wrong last at this time.
+    ill_at_ms: Option<u64>,
     state: LinkState,
     since_ms: u64,
 }
@@ -95,17 +117,19 @@ impl SiteLink {
             sight_at_ms: None,
             program_packets: 0,
             program_grew_ms: None,
+            frames_grew_ms: None,
             holes_grew_ms: None,
             started_ms: now_ms,
             was_ok: state == LinkState::Ok,
+            ill_at_ms: None,
             state,
             since_ms,
         }
     }
 
     /// The control room watches this site's own picture.
-    pub fn watched(&self) -> bool {
-        self.sight.watched
+    pub fn watched(&self, now_ms: u64) -> bool {
+        self.seen(now_ms).is_some_and(|sight| sight.watched)
     }
 
     /// Somebody sits down, or nobody is there any more.
@@ -119,6 +143,10 @@ impl SiteLink {
         let before = self.own.replace(health);
         if before.is_some_and(|before| health.holes > before.holes) {
             self.holes_grew_ms = Some(now_ms);
+        }
+        // Who just sat down has as long for its first frame.
+        if before.is_none_or(|before| health.frames > before.frames) {
+            self.frames_grew_ms = Some(now_ms);
         }
         self.program_at(health.packets, now_ms);
     }
@@ -145,13 +173,33 @@ impl SiteLink {
 
     /// Judges the link. Answers whether its state changed.
     pub fn handle_time(&mut self, expected: Expectation, now_ms: u64) -> bool {
-        let state = self.judge(expected, now_ms);
+        let state = self.settled(self.judge(expected, now_ms), now_ms);
         let changed = state != self.state;
         if changed {
             self.state = state;
             self.since_ms = now_ms;
         }
         changed
+    }
+
+    /// Going bad is told at once. Who was well before has to stay without a fault for a while; who only just
+    /// came is well as soon as everything is there.
+    fn settled(&mut self, judged: LinkState, now_ms: u64) -> LinkState {
+        match (self.state, judged) {
+            (LinkState::Ok, LinkState::Degraded) => self.ill_at_ms = Some(now_ms),
+            (LinkState::Degraded, LinkState::Degraded) if self.ill_at_ms.is_some() => {
+                self.ill_at_ms = Some(now_ms);
+            }
+            (LinkState::Degraded, LinkState::Ok)
+                if self
+                    .ill_at_ms
+                    .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < SETTLED_MS) =>
+            {
+                return LinkState::Degraded;
+            }
+            _ => self.ill_at_ms = None,
+        }
+        judged
     }
 
     fn judge(&self, expected: Expectation, now_ms: u64) -> LinkState {
@@ -182,7 +230,8 @@ impl SiteLink {
     }
 
     fn is_joined(&self, now_ms: u64) -> bool {
-        self.seated || (self.has_sight(now_ms) && (self.sight.publishes || self.watch_leg_is_up()))
+        let is_attached = |sight: &Sight| sight.publishes || sight.watch_leg_is_up();
+        self.seated || self.seen(now_ms).is_some_and(is_attached)
     }
 
     fn has_sight(&self, now_ms: u64) -> bool {
@@ -190,11 +239,9 @@ impl SiteLink {
             .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < STALE_MS)
     }
 
-    fn watch_leg_is_up(&self) -> bool {
-        self.sight
-            .watch
-            .as_ref()
-            .is_some_and(|leg| leg.state == LegState::Connected)
+    /// What the relay sees; `None` when it has not told for too long.
+    fn seen(&self, now_ms: u64) -> Option<&Sight> {
+        self.has_sight(now_ms).then_some(&self.sight)
     }
 
     fn reasons(&self, expected: Expectation, now_ms: u64) -> Vec<&'static str> {
@@ -204,21 +251,27 @@ impl SiteLink {
         let no_program = expected.program
             && !recent(self.program_grew_ms, STALE_MS)
             && !self.is_yet_to_tell(now_ms);
-        let silent = self
-            .sight
-            .picture_silent_ms
-            .is_none_or(|ms| ms > PICTURE_SILENCE_MS_MAX);
-        // A relay that says nothing does not make its halls look worse than they say they are.
-        let no_picture =
-            expected.picture && self.has_sight(now_ms) && (silent || !self.sight.publishes);
-        let loss =
-            self.loss_percent() > LOSS_PERCENT_MAX || recent(self.holes_grew_ms, HOLES_SHOWN_MS);
+        let frozen = expected.program_pictures
+            && !no_program
+            && self.own.is_some()
+            && !recent(self.frames_grew_ms, STALE_MS);
+        // A relay that says nothing does not make its halls look worse than they say they are. Who receives
+        // no program says nothing about any line: without its relay's word there is none.
+        let no_picture = expected.picture
+            && match self.seen(now_ms) {
+                Some(sight) => sight.is_without_picture(),
+                None => !expected.program && now_ms >= self.started_ms + RETURN_MS_MAX,
+            };
+        let loss = self.loss_percent(now_ms) > LOSS_PERCENT_MAX
+            || recent(self.holes_grew_ms, HOLES_SHOWN_MS);
         [
             (no_program, "no_program"),
+            (frozen, "frozen"),
             (no_picture, "no_picture"),
             (loss, "loss"),
             (
-                self.rtt_ms().is_some_and(|rtt_ms| rtt_ms > RTT_MS_MAX),
+                self.rtt_ms(now_ms)
+                    .is_some_and(|rtt_ms| rtt_ms > RTT_MS_MAX),
                 "slow",
             ),
         ]
@@ -227,15 +280,17 @@ impl SiteLink {
         .collect()
     }
 
-    fn loss_percent(&self) -> f32 {
-        self.sight
-            .watch
-            .as_ref()
+    fn watch_leg(&self, now_ms: u64) -> Option<&LegReport> {
+        self.seen(now_ms)?.watch.as_ref()
+    }
+
+    fn loss_percent(&self, now_ms: u64) -> f32 {
+        self.watch_leg(now_ms)
             .map_or(0.0, |leg| leg.fraction_lost * 100.0)
     }
 
-    fn rtt_ms(&self) -> Option<f32> {
-        let at_relay = self.sight.watch.as_ref().and_then(|leg| leg.rtt_ms);
+    fn rtt_ms(&self, now_ms: u64) -> Option<f32> {
+        let at_relay = self.watch_leg(now_ms).and_then(|leg| leg.rtt_ms);
         self.own.and_then(|own| own.rtt_ms).or(at_relay)
     }
 
@@ -246,6 +301,7 @@ impl SiteLink {
         } else {
             Vec::new()
         };
+        let seen = self.seen(now_ms);
         LinkHealth {
             state: self.state,
             since_ms: self.since_ms,
@@ -253,10 +309,10 @@ impl SiteLink {
             program_frames: self.own.map_or(0, |own| own.frames),
             program_packets: self.program_packets,
             program_holes: self.own.map_or(0, |own| own.holes),
-            loss_percent: self.loss_percent(),
-            rtt_ms: self.rtt_ms(),
-            return_bitrate_bps: self.sight.bitrate_bps,
-            return_frame_rate: self.sight.frame_rate,
+            loss_percent: self.loss_percent(now_ms),
+            rtt_ms: self.rtt_ms(now_ms),
+            return_bitrate_bps: seen.map_or(0, |sight| sight.bitrate_bps),
+            return_frame_rate: seen.map_or(0.0, |sight| sight.frame_rate),
         }
     }
 

@@ -37,7 +37,7 @@ impl State {
         let Some(state) = self.relays.get_mut(relay) else {
             return;
         };
-        let now_ms = clock::now_ms();
+        let now_ms = clock::steady_ms();
         if !state.take(post, report, now_ms) {
             return;
         }

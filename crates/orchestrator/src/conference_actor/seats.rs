@@ -5,10 +5,15 @@ use protocol::{ByeCause, HallState, SiteCode};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
+/// Two devices that take a site from each other for ever fill neither the log nor the disk.
+const NOTED_EVERY_MS: u64 = 5_000;
+
 /// All holders.
 #[derive(Default)]
 pub(super) struct Seats {
     held: BTreeMap<SiteCode, Held>,
+    /// When a takeover was last noted, by the steady clock.
+    noted_ms: BTreeMap<SiteCode, u64>,
     next_id: u64,
 }
 
@@ -18,7 +23,7 @@ struct Held {
     pushes: watch::Sender<HallPush>,
 }
 
-/// An older holder lost its place.
+/// An older holder, another device, lost its place; to be noted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TakenOver {
     /// Its token.
@@ -26,34 +31,37 @@ pub(super) struct TakenOver {
 }
 
 impl Seats {
-    /// Seats a holder. An older one is told to go; who reloads its page is the same holder coming back.
+    /// Seats a holder. An older one is told to go; who reloads its page is the same holder coming back, and
+    /// no takeover. A takeover is answered at most once for a site in 5 s.
     pub fn sit(
         &mut self,
         site: SiteCode,
         token_id: String,
         state: HallState,
+        now_ms: u64,
     ) -> (Seat, Option<TakenOver>) {
         self.next_id += 1;
         let id = self.next_id;
         let (pushes, mut receiver) = watch::channel(HallPush::State(Box::new(state)));
         receiver.mark_changed();
-        let older = self.held.insert(
-            site,
-            Held {
-                id,
-                token_id,
-                pushes,
-            },
-        );
+        let held = Held {
+            id,
+            token_id: token_id.clone(),
+            pushes,
+        };
+        let older = self
+            .held
+            .insert(site.clone(), held)
+            .filter(|older| !older.pushes.is_closed());
+        if let Some(older) = &older {
+            older
+                .pushes
+                .send_replace(HallPush::Bye(ByeCause::TakenOver));
+        }
         let taken_over = older
-            .filter(|older| !older.pushes.is_closed())
-            .map(|older| {
-                older
-                    .pushes
-                    .send_replace(HallPush::Bye(ByeCause::TakenOver));
-                TakenOver {
-                    old_token: older.token_id,
-                }
+            .filter(|older| older.token_id != token_id && self.is_to_note(site, now_ms))
+            .map(|older| TakenOver {
+                old_token: older.token_id,
             });
         (
             Seat {
@@ -62,6 +70,16 @@ impl Seats {
             },
             taken_over,
         )
+    }
+
+    fn is_to_note(&mut self, site: SiteCode, now_ms: u64) -> bool {
+        let noted_ms = self.noted_ms.get(&site);
+        let is_due =
+            noted_ms.is_none_or(|noted_ms| now_ms.saturating_sub(*noted_ms) >= NOTED_EVERY_MS);
+        if is_due {
+            self.noted_ms.insert(site, now_ms);
+        }
+        is_due
     }
 
     /// Whether this holder still has the seat.
@@ -105,5 +123,62 @@ impl Seats {
                 is_new
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{SittingState, SittingView, Tally};
+
+    fn site() -> SiteCode {
+        "DT-01".parse().expect("a code")
+    }
+
+    fn state() -> HallState {
+        HallState {
+            site: site(),
+            site_name: "Phường 1".to_owned(),
+            conference_title: "Hội nghị".to_owned(),
+            sitting: SittingView {
+                state: SittingState::Draft,
+                since_ms: 0,
+                next: Vec::new(),
+                chair: None,
+            },
+            tally: Tally::Off,
+            watched: false,
+            media: None,
+            counts: None,
+            expected: None,
+            server_time_ms: 0,
+        }
+    }
+
+    fn sit(seats: &mut Seats, token: &str, now_ms: u64) -> (Seat, Option<TakenOver>) {
+        seats.sit(site(), token.to_owned(), state(), now_ms)
+    }
+
+    #[test]
+    fn a_page_loaded_again_is_no_takeover_and_the_old_page_goes_all_the_same() {
+        let mut seats = Seats::default();
+        let (old, _) = sit(&mut seats, "one", 0);
+        let (new, taken_over) = sit(&mut seats, "one", 1);
+        assert_eq!(taken_over, None);
+        assert_eq!(*old.pushes.borrow(), HallPush::Bye(ByeCause::TakenOver));
+        assert!(seats.is_held_by(&site(), new.id) && !seats.is_held_by(&site(), old.id));
+    }
+
+    #[test]
+    fn two_devices_that_fight_for_a_site_are_noted_once_in_a_while() {
+        let mut seats = Seats::default();
+        let mut held = vec![sit(&mut seats, "first", 0).0];
+        let mut noted_ms = Vec::new();
+        for n in 0..100_u64 {
+            let (seat, taken_over) = sit(&mut seats, ["second", "first"][n as usize % 2], n * 100);
+            held.push(seat);
+            noted_ms.extend(taken_over.map(|_| n * 100));
+        }
+        assert_eq!(noted_ms, [0, 5_000]);
     }
 }

@@ -3,6 +3,7 @@
 use super::actor::State;
 use super::health::{Expectation, SiteLink};
 use super::message::endpoints;
+use crate::clock::Now;
 use crate::convert;
 use conference::{LinkMode, SiteState, SittingState};
 use protocol::{ConferenceView, HallState, SiteCode, SiteView, Tally};
@@ -60,7 +61,7 @@ impl State {
     }
 
     /// What a hall's own screen needs; `None` for a site the conference does not have.
-    pub(super) fn hall_state(&self, code: &SiteCode, now_ms: u64) -> Option<HallState> {
+    pub(super) fn hall_state(&self, code: &SiteCode, now: Now) -> Option<HallState> {
         let state = self.conference.site(&convert::rules_site(code))?;
         Some(HallState {
             site: code.clone(),
@@ -68,11 +69,14 @@ impl State {
             conference_title: self.conference.title().to_owned(),
             sitting: convert::wire_sitting(self.conference.sitting()),
             tally: self.tally(&state.site.code),
-            watched: self.links.get(code).is_some_and(SiteLink::watched),
+            watched: self
+                .links
+                .get(code)
+                .is_some_and(|link| link.watched(now.steady_ms)),
             media: self.relay_url(code).map(|url| endpoints(url, code)),
             counts: state.counts.map(convert::wire_counts),
             expected: state.site.expected(),
-            server_time_ms: now_ms,
+            server_time_ms: now.wall_ms,
         })
     }
 
@@ -100,6 +104,7 @@ impl State {
         let is_chair = self.conference.sitting().chair.as_ref() == Some(&state.site.code);
         Expectation {
             program: !is_chair,
+            program_pictures: !is_chair && state.site.link_mode != LinkMode::Loudspeaker,
             picture: state.site.link_mode == LinkMode::TwoWay,
         }
     }
