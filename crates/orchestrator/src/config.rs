@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use telemetry::config::ConfigError;
+use telemetry::public::Tls;
 use url::Url;
 
 /// Everything the orchestrator is told at its start. Paths are relative to the file's folder.
@@ -48,16 +49,6 @@ pub struct Http {
     pub listen: SocketAddr,
     /// How people reach it: the start of every join link. Default: the address listened on.
     pub public_url: Option<Url>,
-}
-
-/// `[tls]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// Certificate chain, PEM; read again when the file changes.
-    pub cert: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
 }
 
 /// `[metrics]`

@@ -34,13 +34,10 @@ mod problem;
 mod relays;
 mod route_table;
 mod router;
-mod serving;
 mod socket;
-mod tls;
 mod vault;
 
 pub use config::Config;
 pub use orchestrator::{LOG_FILE, Orchestrator, PASSWORD_VARIABLE, Running, StartError};
 pub use telemetry::config::ConfigError;
-pub use tls::TlsError;
 pub use vault::VaultError;

@@ -12,7 +12,7 @@ use crate::log::{self, Log, LogError};
 use crate::metrics::Metrics;
 use crate::relays::Registry;
 use crate::vault::VaultError;
-use crate::{bring_up, serving, tls};
+use crate::{bring_up, router};
 use protocol::ConferenceId;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use telemetry::internal::{Internal, ListenError, Ready};
 use telemetry::prometheus::{self, Registry as MetricsRegistry};
+use telemetry::public::{OpenError, Public};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -68,17 +69,9 @@ pub enum StartError {
         /// Every fault.
         reason: String,
     },
-    /// Certificate or key.
+    /// The public listener, or its certificate.
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
-    /// The public listener.
-    #[error("http.listen: cannot listen on {listen}")]
-    Listen {
-        /// The address asked for.
-        listen: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Public(#[from] OpenError),
     /// The internal listener.
     #[error(transparent)]
     Internal(#[from] ListenError),
@@ -104,17 +97,14 @@ impl Orchestrator {
         let metrics = Metrics::register(&registry)?;
         telemetry::process::register(&registry)?;
         let ready = Ready::not_yet("starting");
-        let listener = serving::listen(config.http.listen)?;
-        let http = listener.local_addr().map_err(|source| StartError::Listen {
-            listen: config.http.listen,
-            source,
-        })?;
+        let public = Public::open(config.http.listen, config.tls.as_ref())?;
+        let http = public.address();
 
         let app = Arc::new(open(&config, http, metrics, stop.clone()).await?);
         bring_up::resume_conferences(&app).await?;
         bring_up::import_conferences(&app, &config.conferences).await?;
 
-        let serving = serving::serve(&app, listener, config.tls.as_ref())?;
+        let serving = tokio::spawn(public.serve(router::service(&app), stop.clone()));
         let metrics = match &config.metrics {
             None => None,
             Some(internal) => {

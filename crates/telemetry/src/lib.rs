@@ -7,6 +7,7 @@
 //! | [`log`] | where log lines go, and how they look |
 //! | [`metrics`] | how a metric is declared, with its help text |
 //! | [`process`] | processor time, memory and open files of this process |
+//! | [`public`] | HTTPS with a certificate that can change under way |
 //! | [`internal`] | `/metrics`, `/live`, `/ready` on a listener of their own |
 //! | [`shutdown`] | SIGTERM and SIGINT, and how long the end may take |
 //!
@@ -18,6 +19,7 @@ pub mod internal;
 pub mod log;
 pub mod metrics;
 pub mod process;
+pub mod public;
 pub mod shutdown;
 
 /// Re-exported so that crates that use [`metrics!`] need no version of their own.
