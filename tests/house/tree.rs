@@ -52,7 +52,7 @@ fn forbidden() -> Vec<(String, &'static str)> {
 }
 
 /// Files that git tracks or would track.
-fn files() -> Result<Vec<String>> {
+pub fn files() -> Result<Vec<String>> {
     let listed = Command::new("git")
         .args([
             "ls-files",
