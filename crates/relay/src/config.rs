@@ -5,6 +5,7 @@ use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use telemetry::config::{self, ConfigError};
+use telemetry::public::Tls;
 use url::Url;
 
 mod check;
@@ -50,16 +51,6 @@ pub struct Http {
     pub listen: SocketAddr,
     /// How clients reach it, `https://relay.example:8443`. Absent: made from the bound address.
     pub public_url: Option<Url>,
-}
-
-/// `[tls]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// PEM: the certificate chain, the relay's own first. Read again when it changes, or on SIGHUP.
-    pub cert: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
 }
 
 /// `[metrics]`

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::control::{About, ClientError, Control, Pin};
 use crate::disk::{self, DiskError};
-use crate::http::{self, Gateway, Reached, listener};
+use crate::http::{self, Gateway, Reached};
 use crate::identity::{self, Identity, IdentityError};
 use crate::media::{self, MediaConfig, MediaError, MediaHandle};
 use crate::metrics::{self, RelayMetrics};
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use telemetry::internal::{Internal, ListenError, Ready};
 use telemetry::prometheus::{self, Registry};
+use telemetry::public::{OpenError, Public};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,14 +34,12 @@ pub enum StartError {
     /// Its key or certificate.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// `tls`.
+    /// `http.listen` or `tls`.
     #[error(transparent)]
-    Tls(#[from] listener::TlsError),
-    /// `http.listen` or `media.listen`.
-    #[error("{key}: cannot listen on {address}")]
+    Public(#[from] OpenError),
+    /// `media.listen`.
+    #[error("media.listen: cannot listen on {address}")]
     Listen {
-        /// The key of the configuration.
-        key: &'static str,
         /// The address asked for.
         address: SocketAddr,
         /// Why not.
@@ -117,17 +116,8 @@ impl Relay {
             plan,
             control,
         } = Parts::prepare(&config)?;
-        let tls = config
-            .tls
-            .as_ref()
-            .map(listener::Certificate::open)
-            .transpose()?;
-        let listen = |source| StartError::Listen {
-            key: "http.listen",
-            address: config.http.listen,
-            source,
-        };
-        let (http_listener, http_address) = listener::bind(config.http.listen).map_err(listen)?;
+        let public = Public::open(config.http.listen, config.tls.as_ref())?;
+        let http_address = public.address();
         let registry = Registry::new();
         let metrics = RelayMetrics::register(&registry)?;
         telemetry::process::register(&registry)?;
@@ -156,16 +146,7 @@ impl Relay {
         ));
         let mut tasks = JoinSet::new();
         tasks.spawn(watch_media(gateway.clone(), ready, stop.clone()));
-        if let Some(tls) = tls.clone() {
-            let hangups = listener::hangups().map_err(listener::TlsError::Signal)?;
-            tasks.spawn(tls.keep_fresh(hangups, stop.clone()));
-        }
-        tasks.spawn(listener::serve(
-            http_listener,
-            tls,
-            http::router(gateway),
-            stop.clone(),
-        ));
+        tasks.spawn(public.serve(http::router(gateway), stop.clone()));
         if let (Some((identity, pin)), Some(orchestrator)) = (control, config.orchestrator) {
             let client = crate::control::Client::new(&orchestrator)?;
             let join_key = orchestrator.join_key;
@@ -204,7 +185,6 @@ impl Parts {
             legs_max: config.media.legs_max,
         })
         .map_err(|source| StartError::Listen {
-            key: "media.listen",
             address: config.media.listen,
             source,
         })?;

@@ -13,7 +13,6 @@
 
 mod cors;
 mod flood;
-pub mod listener;
 mod open;
 mod refusal;
 mod sessions;
