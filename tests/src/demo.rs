@@ -130,7 +130,8 @@ impl Demo {
         let control_room = self.told("control_room")?;
         let base = control_room.split("/control/").next().unwrap_or_default();
         let authority = PathBuf::from(self.told("ca")?);
-        Operator::sign_in(base, &authority, self.told("user")?, self.told("password")?).await
+        let (user, password) = (self.told("user")?, self.told("password")?);
+        Operator::sign_in(base, Some(&authority), user, password).await
     }
 
     /// Its halls, as the agents tell them; the chair's is not among them.

@@ -39,6 +39,21 @@ pub fn check_metrics(page: &str) -> Result<()> {
     Ok(())
 }
 
+/// Every metric of a page, by name and help text, that `docs/METRICS.md` does not list.
+pub fn undocumented(page: &str) -> Result<Vec<&str>> {
+    let list = fs::read_to_string(crate::repository().join("docs/METRICS.md"))?;
+    let is_listed = |metric: &str| {
+        let (name, help) = metric.split_once(' ').unwrap_or((metric, ""));
+        list.lines().any(|line| {
+            line.starts_with(&format!("| `{name}` |")) && line.ends_with(&format!("| {help} |"))
+        })
+    };
+    let metrics = page.lines().filter_map(|line| line.strip_prefix("# HELP "));
+    let (listed, unlisted): (Vec<&str>, Vec<&str>) = metrics.partition(|metric| is_listed(metric));
+    ensure!(!listed.is_empty(), "no metric of ours on the page:\n{page}");
+    Ok(unlisted)
+}
+
 /// A Prometheus that scrapes what a configuration file says.
 pub struct Prometheus {
     /// Killed with it.

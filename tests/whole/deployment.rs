@@ -6,8 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use tests::demo::Hall;
+use tests::operator::Operator;
 use tests::process::Process;
 use tests::prometheus::{self, Prometheus};
+use tests::wait::until;
 use tests::{needs, tool};
 
 /// Where the units expect the binary.
@@ -101,6 +104,69 @@ async fn the_relays_unit_starts_a_relay() -> Result<()> {
     let relay = start_as("diemcau-relay@.service", "studio", folder.path()).await?;
     assert_eq!(relay.internal("/ready").await?, "ready\n");
     assert!(relay.stop().await?.success());
+    Ok(())
+}
+
+/// An orchestrator on loopback, with a hub and one hall.
+const ORCHESTRATOR: &str = r#"
+[data]
+dir = "data"
+[http]
+listen = "127.0.0.1:0"
+[metrics]
+listen = "127.0.0.1:0"
+[[users]]
+name = "truc"
+role = "operator"
+password = "password-of-truc"
+[[conferences]]
+id = "rehearsal"
+title = "Rehearsal"
+sites = "sites.csv"
+chair = "HUB"
+"#;
+
+const SITES: &str = "\
+code,name,kind,level,uplink,link_mode
+HUB,Hub,hub,district,,two_way
+HALL,Hall,site,district,HUB,two_way
+";
+
+/// One agent, for the hall.
+fn agent(orchestrator: &str, credential: &str) -> String {
+    format!(
+        "[orchestrator]\nurl = \"{orchestrator}\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
+         [[halls]]\ncredential = \"{credential}\"\n"
+    )
+}
+
+#[tokio::test]
+async fn the_orchestrators_unit_and_the_halls_start_a_service_and_a_hall_that_joins() -> Result<()>
+{
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join("orchestrator.toml"), ORCHESTRATOR)?;
+    fs::write(folder.path().join("sites.csv"), SITES)?;
+    let service = start_as("diemcau-orchestrator.service", "", folder.path()).await?;
+    assert_eq!(service.internal("/ready").await?, "ready\n");
+
+    let base = format!("http://{}", service.address("http")?);
+    let operator = Operator::sign_in(&base, None, "truc", "password-of-truc").await?;
+    let code = operator.link("rehearsal", "HALL").await?.code;
+    fs::write(folder.path().join("hall-ward.toml"), agent(&base, &code))?;
+    let hall = start_as("diemcau-hall@.service", "ward", folder.path()).await?;
+    let linked = async || {
+        let halls: Vec<Hall> = serde_json::from_str(&hall.internal("/halls").await?)?;
+        Ok(halls.into_iter().find(|hall| hall.linked))
+    };
+    let (linked, _) = until("hall with a link", linked).await?;
+    assert_eq!(linked.site.as_deref(), Some("HALL"));
+
+    for process in [&service, &hall] {
+        let page = process.internal("/metrics").await?;
+        assert_eq!(prometheus::undocumented(&page)?, Vec::<&str>::new());
+    }
+    assert!(hall.stop().await?.success());
+    assert!(service.stop().await?.success());
     Ok(())
 }
 

@@ -28,3 +28,16 @@ fn promtool_refuses_what_is_no_metric() -> Result<()> {
     assert!(prometheus::check_metrics("diemcau_packets{site=} 1\n").is_err());
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_relay_serves_is_documented() -> Result<()> {
+    let studio = Studio::open().await?;
+    let page = studio.relay.internal("/metrics").await?;
+    assert_eq!(prometheus::undocumented(&page)?, Vec::<&str>::new());
+    let invented = format!("{page}# HELP diemcau_relay_moods Moods.\n");
+    assert_eq!(
+        prometheus::undocumented(&invented)?,
+        ["diemcau_relay_moods Moods."]
+    );
+    Ok(())
+}
