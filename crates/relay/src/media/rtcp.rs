@@ -20,7 +20,7 @@ const PACKETS_MAX: usize = 256;
 /// Sequence numbers read of one NACK: as many as the resend ring holds.
 const SEQUENCES_MAX: usize = 512;
 /// Report blocks in one RR (RFC 3550 §6.4.2: five bits).
-const BLOCKS_MAX: usize = 31;
+pub(super) const BLOCKS_MAX: usize = 31;
 
 /// One thing a compound says.
 #[derive(Debug, PartialEq, Eq)]

@@ -214,7 +214,7 @@ impl Core {
             Ok(stream) => {
                 self.origins.insert(stream, origin);
                 self.version += 1;
-                self.announce_source(spec.source);
+                self.announce_start(spec);
                 Some(stream)
             }
             Err(refusal) => {

@@ -107,8 +107,11 @@ impl Core {
             }
         }
         for (leg, blocks) in blocks {
-            let compound = self.begin_compound(&blocks);
-            self.wires.send_rtcp(leg, compound);
+            // One report's worth is below every path MTU.
+            for blocks in blocks.chunks(rtcp::BLOCKS_MAX) {
+                let compound = self.begin_compound(blocks);
+                self.wires.send_rtcp(leg, compound);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::media::LegId;
 use crate::media::announce::Announcement;
 use crate::media::rtcp::Writer;
 use forwarding::{SourceId, StreamId, StreamSpec};
-use protocol::{ChildTrunk, LegState, ParentTrunk};
+use protocol::{ChildTrunk, LegState, ParentTrunk, SiteCode};
 use std::time::{Duration, Instant};
 
 /// A stream no longer announced, or whose trunk is gone, ends after this; shorter, and a reconnect would cost a keyframe.
@@ -130,7 +130,7 @@ impl Core {
         if self.wires.get(id).is_none() {
             return;
         }
-        for site in child.feeds.clone() {
+        for site in child.plan.feeds.clone() {
             let source = self.sources.id(&site);
             if let Err(refusal) = self.router.subscribe(router_leg(id), source) {
                 tracing::warn!(leg = id.0, %site, %refusal, "feed cannot be sent on this trunk");
@@ -169,24 +169,27 @@ impl Core {
         }
     }
 
-    /// Announces a source's streams before their first packet.
-    pub(super) fn announce_source(&mut self, source: SourceId) {
-        let Some(site) = self.sources.name(source).cloned() else {
-            return;
-        };
-        for id in self.connected_children(|child| child.feeds.contains(&site)) {
-            self.announce_trunk(id);
-        }
+    /// Announces a new stream before its first packet.
+    pub(super) fn announce_start(&mut self, spec: StreamSpec) {
+        let codec = spec.codec;
+        self.announce(spec, |site| Announcement::Is { site, codec });
     }
 
     /// Tells children that a stream has ended, before the router forgets it.
     pub(super) fn announce_end(&mut self, spec: StreamSpec) {
+        self.announce(spec, |_| Announcement::Ended);
+    }
+
+    /// Tells the children that the plan sends this stream's source to.
+    fn announce(&mut self, spec: StreamSpec, what: impl FnOnce(SiteCode) -> Announcement) {
         let Some(site) = self.sources.name(spec.source).cloned() else {
             return;
         };
-        for id in self.connected_children(|child| child.feeds.contains(&site)) {
+        let children = self.connected_children(|child| child.feeds.contains(&site));
+        let announcement = what(site);
+        for id in children {
             let mut compound = self.begin_compound(&[]);
-            Announcement::Ended.write(spec.ssrc, &mut compound);
+            announcement.write(spec.ssrc, &mut compound);
             self.wires.send_rtcp(id, compound);
         }
     }
@@ -219,7 +222,9 @@ impl Core {
         self.legs
             .iter()
             .filter(|(_, leg)| leg.state == LegState::Connected)
-            .filter(|(_, leg)| matches!(&leg.purpose, Purpose::TrunkDown(child) if wanted(child)))
+            .filter(
+                |(_, leg)| matches!(&leg.purpose, Purpose::TrunkDown(child) if wanted(&child.plan)),
+            )
             .map(|(id, _)| *id)
             .collect()
     }

@@ -4,9 +4,14 @@ use super::Core;
 use super::leg::{Leg, Purpose};
 use crate::media::LegId;
 use crate::media::stun::{self, Class, Message};
+use protocol::LegState;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// A child heard this recently is alive: nobody else dials in its name. It checks every second.
+const CHILD_ALIVE: Duration = Duration::from_millis(1500);
+/// A peer heard this recently keeps the address it uses. The control room's pages send a report every second.
+const ADDRESS_KEPT: Duration = Duration::from_secs(3);
 /// After this long without a proof an address has gone and the next proven one takes over. Browsers check a pair every 2.5 s.
 const ADDRESS_STALE: Duration = Duration::from_secs(4);
 
@@ -50,11 +55,16 @@ impl Core {
     }
 
     /// The peer's ufrag must be the offer's. A child names each dialling attempt by a fresh one: then its old
-    /// session is dead and a new one begins.
+    /// session is dead and a new one begins. A check of an earlier attempt is a replay, and one while the session
+    /// lives at best too early: the child repeats it every 250 ms.
     fn admit_sender(&mut self, id: LegId, remote: &str, now: Instant) -> Option<LegId> {
         let leg = self.legs.get_mut(&id)?;
+        let lives = leg.state == LegState::Connected
+            && now.saturating_duration_since(leg.heard_at) < CHILD_ALIVE;
         match (&leg.remote_ufrag, &leg.purpose) {
             (Some(known), _) if known == remote => Some(id),
+            (_, Purpose::TrunkDown(child)) if child.retired.iter().any(|old| old == remote) => None,
+            (Some(_), Purpose::TrunkDown(_)) if lives => None,
             (Some(_), Purpose::TrunkDown(_)) => {
                 let fresh = self.renew_trunk(id, now)?;
                 self.legs.get_mut(&fresh)?.remote_ufrag = Some(remote.to_owned());
@@ -76,10 +86,15 @@ impl Core {
         nominated: bool,
         now: Instant,
     ) {
+        let in_use = self.is_anothers(id, from, now);
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
         leg.heard_at = now;
+        // Whoever knows one leg's password may write another one's address as the sender.
+        if in_use {
+            return;
+        }
         let evicted = leg.path.prove(from, now);
         let selected_is_stale = leg
             .path
@@ -99,6 +114,18 @@ impl Core {
         }
         // The newest proof owns an address: a reloaded page may come from the port of its predecessor.
         self.by_address.insert(from, id);
+    }
+
+    /// Does another leg live at this address?
+    fn is_anothers(&self, id: LegId, address: SocketAddr, now: Instant) -> bool {
+        let owner = self.by_address.get(&address).filter(|owner| **owner != id);
+        owner
+            .and_then(|owner| self.legs.get(owner))
+            .is_some_and(|leg| {
+                leg.state == LegState::Connected
+                    && leg.path.selected == Some(address)
+                    && now.saturating_duration_since(leg.heard_at) < ADDRESS_KEPT
+            })
     }
 
     /// The peer has sent something authentic, or its handshake, from a proven address: that is the pair it uses.

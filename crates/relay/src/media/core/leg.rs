@@ -38,7 +38,7 @@ pub(super) enum Purpose {
     /// Somebody watches.
     Watch(Watcher),
     /// A child relay attaches; the trunk's index in the plan is its relay id.
-    TrunkDown(protocol::ChildTrunk),
+    TrunkDown(Child),
     /// We attach to a parent relay.
     TrunkUp(Dialler),
 }
@@ -81,6 +81,13 @@ pub(super) struct Watcher {
     pub(super) ssrcs: Vec<u32>,
     /// Where each slot points, as last told to the router.
     pub(super) pointed: Vec<Option<SourceId>>,
+}
+
+/// The answering side of a trunk.
+pub(super) struct Child {
+    pub(super) plan: protocol::ChildTrunk,
+    /// Ufrags of dialling attempts that are over, newest last: a check of one of them is a replay.
+    pub(super) retired: VecDeque<String>,
 }
 
 /// The controlling side of a trunk.
@@ -149,7 +156,7 @@ impl Leg {
     /// The parent or child, of a trunk.
     pub(super) fn relay(&self) -> Option<&protocol::RelayId> {
         match &self.purpose {
-            Purpose::TrunkDown(child) => Some(&child.relay),
+            Purpose::TrunkDown(child) => Some(&child.plan.relay),
             Purpose::TrunkUp(dialler) => Some(&dialler.plan.relay),
             Purpose::Publish(_) | Purpose::Watch(_) => None,
         }

@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::ice::target;
-use super::leg::{Dialler, Purpose};
+use super::leg::{Child, Dialler, Purpose};
 use crate::media::{Fingerprint, IceCredentials, LegId, random, stun};
 use protocol::{ChildTrunk, LegState, ParentTrunk, RelayId, RelayPlan};
 use std::collections::{HashMap, VecDeque};
@@ -15,6 +15,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const ADDRESS_TIME: Duration = Duration::from_secs(2);
 /// A parent announces every second. After three missed it has lost the session: dial again.
 pub(super) const PARENT_SILENT_MAX: Duration = Duration::from_secs(3);
+/// Dialling attempts of a child that are remembered as over.
+const RETIRED_MAX: usize = 16;
 /// Checks whose answer is still awaited.
 const CHECKS_MAX: usize = 8;
 
@@ -38,7 +40,7 @@ impl Core {
 
     fn trunks_not_in(&self, plan: &RelayPlan) -> Vec<(LegId, RelayId)> {
         let keeps = |purpose: &Purpose| match purpose {
-            Purpose::TrunkDown(old) => plan.children.iter().any(|new| same_child(old, new)),
+            Purpose::TrunkDown(old) => plan.children.iter().any(|new| same_child(&old.plan, new)),
             Purpose::TrunkUp(old) => plan.parents.iter().any(|new| same_parent(&old.plan, new)),
             Purpose::Publish(_) | Purpose::Watch(_) => true,
         };
@@ -52,7 +54,9 @@ impl Core {
             .legs
             .iter_mut()
             .find_map(|(id, leg)| match &mut leg.purpose {
-                Purpose::TrunkDown(old) if old.relay == child.relay => Some((*id, old)),
+                Purpose::TrunkDown(old) if old.plan.relay == child.relay => {
+                    Some((*id, &mut old.plan))
+                }
                 _ => None,
             });
         if let Some((id, old)) = existing {
@@ -60,21 +64,26 @@ impl Core {
             self.unsubscribe_trunk(id, &before, child);
             self.subscribe_trunk(id);
         } else {
-            self.add_child(child.clone(), now);
+            self.add_child(child.clone(), VecDeque::new(), now);
         }
     }
 
-    fn add_child(&mut self, child: ChildTrunk, now: Instant) -> Option<LegId> {
-        let Some(fingerprint) = Fingerprint::parse(&child.certificate_fingerprint) else {
-            tracing::error!(relay = %child.relay, "plan: unreadable certificate fingerprint, trunk left out");
+    fn add_child(
+        &mut self,
+        plan: ChildTrunk,
+        retired: VecDeque<String>,
+        now: Instant,
+    ) -> Option<LegId> {
+        let Some(fingerprint) = Fingerprint::parse(&plan.certificate_fingerprint) else {
+            tracing::error!(relay = %plan.relay, "plan: unreadable certificate fingerprint, trunk left out");
             return None;
         };
         let local = IceCredentials {
-            ufrag: child.ice_ufrag.clone(),
-            pwd: child.ice_pwd.clone(),
+            ufrag: plan.ice_ufrag.clone(),
+            pwd: plan.ice_pwd.clone(),
         };
         Some(self.add_leg(
-            Purpose::TrunkDown(child),
+            Purpose::TrunkDown(Child { plan, retired }),
             local,
             None,
             vec![fingerprint],
@@ -128,9 +137,13 @@ impl Core {
         let was_connected = leg.state != LegState::Connecting;
         let fresh = match &leg.purpose {
             Purpose::TrunkDown(child) => {
-                let child = child.clone();
+                let (plan, mut retired) = (child.plan.clone(), child.retired.clone());
+                retired.extend(leg.remote_ufrag.clone());
+                if retired.len() > RETIRED_MAX {
+                    retired.pop_front();
+                }
                 self.remove_leg(id, now);
-                self.add_child(child, now)?
+                self.add_child(plan, retired, now)?
             }
             Purpose::TrunkUp(dialler) => {
                 let (parent, address) = (dialler.plan.clone(), dialler.address);

@@ -140,6 +140,43 @@ fn an_address_a_leg_forgets_stays_with_whoever_has_it_now() {
 }
 
 #[test]
+fn a_hall_that_writes_its_neighbours_address_does_not_get_it() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let a = world.publisher(relay, "A");
+    let b = world.publisher(relay, "B");
+    world.pass(Duration::from_secs(2));
+    let compound = {
+        let mut compound = crate::media::rtcp::Writer::default();
+        compound.receiver_report(1, &[]);
+        compound.cname(1, "hall");
+        compound.0
+    };
+    world.send_rtcp(b, &compound);
+    let (own, victim) = (world.guests[a].address, world.guests[b].address);
+    let spoofed = world.guests[a].check();
+    world.guests[a].address = victim;
+    let now = world.now;
+    world.relays[relay]
+        .core
+        .handle_datagram(now, victim, &mut spoofed.clone());
+    world.guests[a].address = own;
+    while world.relays[relay].core.poll_transmit().is_some() {}
+    world.send_rtp(b, &vp8(VIDEO_SSRC, 0, 0, true));
+    assert_eq!(world.report(relay).legs[1].packets_received, 1);
+    // A page that was reloaded gets its predecessor's port once that one is silent.
+    world.pass(Duration::from_secs(4));
+    world.relays[relay]
+        .core
+        .handle_datagram(world.now, victim, &mut spoofed.clone());
+    let packet = world.guests[a].seal_rtp(&vp8(VIDEO_SSRC, 0, 0, true));
+    world.relays[relay]
+        .core
+        .handle_datagram(world.now, victim, &mut packet.clone());
+    assert_eq!(world.report(relay).legs[0].packets_received, 1);
+}
+
+#[test]
 fn the_bound_on_legs_holds() {
     let mut world = World::new();
     let relay = world.relay();
