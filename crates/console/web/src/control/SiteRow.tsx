@@ -22,6 +22,8 @@ export function SiteRow({ row, y, active, selected, onSelect, onToggle }: SiteRo
       class={`row ${row.context ? "context" : ""} ${active ? "active" : ""}`}
       role="treeitem"
       aria-level={node.depth + 1}
+      aria-posinset={row.place}
+      aria-setsize={row.siblings}
       aria-expanded={hub ? row.open : undefined}
       aria-selected={selected}
       data-testid={`site-${site.code}`}

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { conference } from "../../dev/fixture.ts";
+import { conference, NO_TOTALS, rollUp } from "../../dev/fixture.ts";
 import type { LinkState } from "../protocol/LinkState.ts";
 import type { SiteView } from "../protocol/SiteView.ts";
-import { Tree, type View } from "./tree.ts";
+import { attendanceRate, Tree, type View } from "./tree.ts";
 
 const ALL: View = { query: "", filter: null, worstFirst: false, closed: new Set() };
 
@@ -64,6 +64,36 @@ test("a site that moves under another hub is found there", () => {
   tree.apply([moved]);
   expect(tree.nodes.get("TPTH-02")?.children.map((node) => node.site.code)).toEqual(["DT-01"]);
   expect(tree.nodes.get("TPTH-04")?.children).toHaveLength(18);
+});
+
+test("a row says its place among its siblings, of which most are not in the page", () => {
+  const { rows } = new Tree(thanhHoa()).rows(ALL);
+  const places = (code: string) => {
+    const row = rows.find(({ node }) => node.site.code === code)!;
+    return [row.place, row.siblings];
+  };
+  expect([places("TINHUY-TH"), places("DT-01"), places("DT-19")]).toEqual([
+    [1, 1],
+    [1, 19],
+    [19, 19],
+  ]);
+});
+
+test("the branch that waits for most reports comes first, a hub before those below it", () => {
+  const silent = thanhHoa().map((site) => (/^DT-0[1-5]$/.test(site.code) ? { ...site, counts: null } : site));
+  rollUp(silent);
+  const branches = new Tree(silent).branches();
+  expect(branches.map(({ site }) => [site.code, site.subtree.sites - site.subtree.sites_reported])).toEqual([
+    ["TINHUY-TH", 5],
+    ["TPTH-01", 5],
+    ["TPTH-04", 5],
+  ]);
+});
+
+test("a rate counts only who has reported: silence is not absence", () => {
+  const reported = { ...NO_TOTALS, sites: 2, sites_reported: 1, expected: 200, present: 97 };
+  expect(attendanceRate({ ...reported, absent_excused: 2, unclassified: 1 })).toBe(97);
+  expect(attendanceRate({ ...NO_TOTALS, sites: 2, expected: 200 })).toBeNull();
 });
 
 test("40,000 sites with names of any kind are held and found", () => {

@@ -2,6 +2,7 @@
 import { fold } from "../fold.ts";
 import type { LinkState } from "../protocol/LinkState.ts";
 import type { SiteView } from "../protocol/SiteView.ts";
+import type { Totals } from "../protocol/Totals.ts";
 
 export const STATES: readonly LinkState[] = ["lost", "degraded", "not_joined", "ok"];
 
@@ -35,6 +36,9 @@ export interface Row {
   /** Shown only because something below it matches. */
   context: boolean;
   open: boolean;
+  /** Its place among the rows that share its parent, from 1, and how many they are: most rows are not in the page. */
+  place: number;
+  siblings: number;
 }
 
 export class Tree {
@@ -117,6 +121,12 @@ export class Tree {
     return this.ordered.filter((node) => node.site.counted).sort(bySiteWorst);
   }
 
+  /** Every hub; the one that waits for most reports first, which puts a hub above those below it. */
+  branches(): Node[] {
+    const waiting = ({ site }: Node) => site.subtree.sites - site.subtree.sites_reported;
+    return this.ordered.filter((node) => node.children.length > 0).sort((a, b) => waiting(b) - waiting(a));
+  }
+
   /** The rows on screen from top to bottom, and how many sites match the search. */
   rows(view: View): { rows: Row[]; found: number } {
     const wanted = this.wanted(view);
@@ -124,10 +134,11 @@ export class Tree {
     const visit = (nodes: Node[]) => {
       const shown = wanted ? nodes.filter((node) => wanted.kept.has(node)) : nodes;
       const sorted = view.worstFirst ? shown.toSorted(byBranchWorst) : shown;
-      for (const node of sorted) {
+      for (const [index, node] of sorted.entries()) {
         // A search opens what it needs to show its finds.
         const open = node.children.length > 0 && (wanted !== null || !view.closed.has(node.site.code));
-        rows.push({ node, context: wanted !== null && !wanted.found.has(node), open });
+        const context = wanted !== null && !wanted.found.has(node);
+        rows.push({ node, context, open, place: index + 1, siblings: sorted.length });
         if (open) visit(node.children);
       }
     };
@@ -154,6 +165,12 @@ function fresh(site: SiteView, order: number): Node {
   const below = { lost: 0, degraded: 0, not_joined: 0, ok: 0 };
   const folded = fold(`${site.name} ${site.code}`);
   return { site, depth: 0, parent: null, children: [], order, below, worst: site.link.state, folded };
+}
+
+/** Present of expected over the sites that have reported, percent; `null` while nobody has. */
+export function attendanceRate(sums: Totals): number | null {
+  const known = sums.present + sums.absent_excused + sums.absent_unexcused + sums.unclassified;
+  return known > 0 ? (sums.present / known) * 100 : null;
 }
 
 function byBranchWorst(a: Node, b: Node): number {

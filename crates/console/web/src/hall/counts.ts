@@ -12,8 +12,8 @@ export const FIELDS: readonly FieldName[] = [
 ];
 export type Draft = Record<FieldName, string>;
 
-/** No hall holds more; a slipped finger on the keypad does. */
-const PEOPLE_MAX = 100_000;
+/** What the server takes of one site; more is a slipped finger on the keypad. */
+const PEOPLE_MAX = 20_000;
 
 export interface Fault {
   field: FieldName;
@@ -37,7 +37,7 @@ export function draft(counts: Counts | null, expected: number | null): Draft {
 export function check(form: Draft): { counts: Counts | null; faults: Fault[]; rest: number } {
   const faults: Fault[] = [];
   const read = (field: FieldName): number => {
-    const text = form[field].trim().replace(/[.\s]/g, "");
+    const text = form[field].trim().replace(/[.,\s]/g, "");
     if (text === "" && field !== "expected" && field !== "present") return 0;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value <= PEOPLE_MAX)) faults.push({ field, message: "counts-number", args: {} });
