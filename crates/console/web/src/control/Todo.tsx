@@ -14,9 +14,11 @@ const MARKS: Record<AlarmKind, "lost" | "degraded"> = {
   branch_lost: "lost",
   lost: "lost",
   no_program: "degraded",
+  frozen: "degraded",
   no_picture: "degraded",
   loss: "degraded",
   slow: "degraded",
+  unsteady: "degraded",
 };
 
 export function Todo({ store }: { store: Store }) {

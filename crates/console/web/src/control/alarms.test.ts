@@ -35,6 +35,18 @@ test("the worst of several reasons is the alarm", () => {
   expect(found.map((alarm) => alarm.kind)).toEqual(["no_program"]);
 });
 
+test.each([
+  [["loss", "frozen"], "frozen"],
+  [[], "unsteady"],
+  [["a reason of a later server"], "unsteady"],
+])("a poor line with the reasons %o is told as %s", (reasons, kind) => {
+  const found = alarms(
+    hallsWith("degraded", (code) => code === "DT-03", reasons),
+    [],
+  );
+  expect(found.map((alarm) => alarm.kind)).toEqual([kind]);
+});
+
 test("a lost relay comes before its halls", () => {
   const { relays } = conference(55, { bad: 0, reported: 1 });
   const lost = relays.map((relay) => (relay.id === "ward" ? { ...relay, state: "lost" as const } : relay));

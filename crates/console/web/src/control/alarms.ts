@@ -2,7 +2,20 @@
 import type { RelayView } from "../protocol/RelayView.ts";
 import type { Node, Tree } from "./tree.ts";
 
-export type AlarmKind = "relay_lost" | "branch_lost" | "lost" | "no_program" | "no_picture" | "loss" | "slow";
+/** Worst first; also the order of several reasons at one site, of which the first is shown. */
+const ORDER = [
+  "relay_lost",
+  "branch_lost",
+  "lost",
+  "no_program",
+  "frozen",
+  "no_picture",
+  "loss",
+  "slow",
+  "unsteady",
+] as const;
+
+export type AlarmKind = (typeof ORDER)[number];
 
 export interface Alarm {
   kind: AlarmKind;
@@ -14,17 +27,6 @@ export interface Alarm {
   /** Since when, milliseconds since the Unix epoch. */
   sinceMs: number;
 }
-
-/** Worst first; also the order of several reasons at one site, of which the first is shown. */
-const ORDER: readonly AlarmKind[] = [
-  "relay_lost",
-  "branch_lost",
-  "lost",
-  "no_program",
-  "no_picture",
-  "loss",
-  "slow",
-];
 
 export function alarms(tree: Tree, relays: Iterable<RelayView>): Alarm[] {
   const found: Alarm[] = [];
@@ -57,7 +59,8 @@ function ownAlarm(node: Node): AlarmKind | null {
   const link = node.site.link;
   if (link.state === "lost") return "lost";
   if (link.state !== "degraded") return null;
-  return ORDER.find((kind) => link.reasons.includes(kind)) ?? "slow";
+  // A line that has only just come back is still called poor, without a reason.
+  return ORDER.find((kind) => link.reasons.includes(kind)) ?? "unsteady";
 }
 
 /** Who is missing, and how: the three lists a technician works down before the opening. */

@@ -43,6 +43,8 @@ if (typeof document !== "undefined") {
   });
 }
 
+export const has = (id: string): boolean => bundles[language.value].hasMessage(id);
+
 /** The words for `id`; a missing one shows its id rather than nothing. */
 export function t(id: string, args?: Record<string, FluentVariable>): string {
   const chosen = bundles[language.value];
