@@ -1,7 +1,8 @@
 /**
  * A server inside the page, for looking at the screens: `vite --mode fake`, then
  * `/control/thanh-hoa?sites=5000`, `/hall#secret`. Media is real: each WHIP and WHEP exchange is answered by
- * a second peer connection in the same page. `?offline` cuts every call, `?tally=on_air` lights the lamp.
+ * a second peer connection in the same page. `?offline` cuts every call, `?tally=on_air` lights the lamp,
+ * `?refuse=no_chair` refuses every command with that name, `?bye` has the hall opened elsewhere after a while.
  */
 import type { HallState } from "../src/protocol/HallState.ts";
 import type { JoinGrant } from "../src/protocol/JoinGrant.ts";
@@ -59,8 +60,8 @@ const answer = (body: unknown, status = 200, headers: Record<string, string> = {
     status,
     headers,
   });
-const refuse = (status: number, detail: string) =>
-  answer({ type: "refused", title: "refused", status, detail }, status);
+const refuse = (status: number, detail: string, type = "refused") =>
+  answer({ type, title: "refused", status, detail }, status);
 
 /** A moving picture with a name on it. */
 function picture(name: string): MediaStream {
@@ -98,6 +99,12 @@ async function route(method: string, path: string, body: string): Promise<Respon
   if (asked.has("offline")) throw new TypeError("offline");
   if (path.startsWith("/fake/session")) return answer("", 204);
   if (path.startsWith("/fake/")) return fakeRelay(path, body);
+  if (
+    asked.has("refuse") &&
+    (/\/(sitting|link|counts)$/.test(path) || (method === "POST" && path === "/api/session"))
+  ) {
+    return refuse(409, "the server's own words", given("refuse", ""));
+  }
   if (path === "/api/session" && method === "POST") {
     if (JSON.parse(body).password === "sai") return refuse(401, "wrong");
     signedIn = true;
@@ -159,6 +166,9 @@ class FakeSocket extends EventTarget {
       this.onopen?.();
       listeners.add(this.listener);
       this.listener(hall ? { type: "state", ...hallState() } : { type: "snapshot", ...view });
+      if (hall && asked.has("bye")) {
+        setTimeout(() => this.listener({ type: "bye", cause: "taken_over" }), 2500);
+      }
       if (asked.has("cut-after")) setTimeout(() => (asked.set("cut", ""), this.close()), 1500);
     }, 30);
   }

@@ -1,4 +1,5 @@
-/** Calls to the server. A refusal is a `Refused` with the server's own words; no answer at all is a `Silent`. */
+/** Calls to the server. A refusal is a `Refused`, told by its name; no answer at all is a `Silent`. */
+import { has, t } from "./i18n/index.ts";
 import type { ConferenceSummary } from "./protocol/ConferenceSummary.ts";
 import type { HeadCount } from "./protocol/HeadCount.ts";
 import type { JoinGrant } from "./protocol/JoinGrant.ts";
@@ -19,6 +20,14 @@ export class Refused extends Error {
 }
 
 export class Silent extends Error {}
+
+/** What to tell whoever asked, in the language of the screen: the server's own sentence is for logs and programs. */
+export function refusalWords(error: unknown): string {
+  if (error instanceof Silent) return t("server-silent");
+  if (!(error instanceof Refused)) return t("page-fault");
+  const known = `refused-${error.problem.type}`;
+  return has(known) ? t(known) : t("refused-other", { status: error.status });
+}
 
 /** No answer within this time counts as none: a hall on a dead line has to be told so. */
 const ANSWER_MS_MAX = 10_000;

@@ -9,15 +9,18 @@ export const session = signal<SessionView | null | undefined>(undefined);
 export const now = signal(Date.now());
 setInterval(() => (now.value = Date.now()), 1000);
 
-/** Asks the server; a server that does not answer changes nothing: nobody is signed out by a bad line. */
-export async function lookUp(): Promise<boolean> {
+/**
+ * Asks the server; gives what left the question open, `null` when it was answered. A server that does not answer
+ * changes nothing: nobody is signed out by a bad line.
+ */
+export async function lookUp(): Promise<unknown> {
   try {
     session.value = await api.session();
-    return true;
+    return null;
   } catch (error) {
-    if (!(error instanceof Refused)) return false;
-    if (error.status === 401 || error.status === 403) session.value = null;
-    return error.status === 401 || error.status === 403;
+    if (!(error instanceof Refused) || ![401, 403].includes(error.status)) return error;
+    session.value = null;
+    return null;
   }
 }
 

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { api } from "../api.ts";
+import { api, refusalWords } from "../api.ts";
 import { age, clock, number, percent } from "../format.ts";
 import { t } from "../i18n/index.ts";
 import { now, session, signOut } from "../session.ts";
@@ -58,7 +58,7 @@ function CountLine({ store }: { store: Store }) {
 function SittingControl({ store }: { store: Store }) {
   const { id, sitting, totals } = store.head.value!;
   const asking = useSignal(false);
-  const failed = useSignal<string | null>(null);
+  const failed = useSignal<unknown>(null);
   const next = sitting.next[0];
 
   const step = async () => {
@@ -67,7 +67,7 @@ function SittingControl({ store }: { store: Store }) {
     try {
       if (next) await api.step(id, next);
     } catch (error) {
-      failed.value = error instanceof Error ? error.message : String(error);
+      failed.value = error;
     }
   };
   return (
@@ -90,9 +90,9 @@ function SittingControl({ store }: { store: Store }) {
         </button>
       )}
       {session.value?.role === "viewer" && <span class="muted">{t("view-only")}</span>}
-      {failed.value && (
-        <span class="refusal" role="alert">
-          {failed.value}
+      {failed.value !== null && (
+        <span class="refusal" role="alert" data-testid="step-fault">
+          {refusalWords(failed.value)}
         </span>
       )}
       {asking.value && (

@@ -1,4 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
+import { refusalWords } from "../api.ts";
 import { number } from "../format.ts";
 import { t } from "../i18n/index.ts";
 import { Dialog } from "../ui/parts.tsx";
@@ -116,7 +117,7 @@ function Told({ outcome, hall }: { outcome: Outcome; hall: Hall }) {
   const text = {
     ok: t("counts-ok"),
     queued: t("counts-queued"),
-    refused: t("counts-refused", { reason: hall.refused.value ?? "" }),
+    refused: t("counts-refused", { reason: refusalWords(hall.refused.value) }),
   }[settled];
   return (
     <p class={`told told-${settled}`} role="status" data-testid="counts-told" data-outcome={settled}>

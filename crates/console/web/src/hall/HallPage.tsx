@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { api, Refused, Silent } from "../api.ts";
+import { api, Refused, refusalWords } from "../api.ts";
 import { t } from "../i18n/index.ts";
 import { LanguageSwitch, Name } from "../ui/parts.tsx";
 import { Check } from "./Check.tsx";
@@ -23,7 +23,7 @@ export function HallPage() {
   const hall = useSignal<Hall | null>(null);
   const entered = useSignal(false);
   const credential = useSignal("");
-  const fault = useSignal<string | null>(null);
+  const fault = useSignal<unknown>(null);
   const busy = useSignal(false);
 
   const begin = (grant: Hall["grant"], secret: string, already: boolean) => {
@@ -42,7 +42,7 @@ export function HallPage() {
     try {
       begin(await api.join(secret), secret, already);
     } catch (error) {
-      fault.value = words(error);
+      fault.value = error;
     }
     busy.value = false;
   };
@@ -59,7 +59,7 @@ export function HallPage() {
     } catch (error) {
       if (!(error instanceof Refused) || error.status === 429 || error.status >= 500) return;
       leave();
-      fault.value = words(error);
+      fault.value = error;
     }
   };
   const leave = () => {
@@ -129,15 +129,13 @@ export function HallPage() {
 }
 
 function words(error: unknown): string {
-  if (error instanceof Silent) return t("server-silent");
-  if (!(error instanceof Refused)) return String(error);
-  if (error.status === 429) return t("hall-code-many");
-  return [400, 401, 403, 404, 422].includes(error.status) ? t("hall-code-wrong") : error.message;
+  const wrong = error instanceof Refused && [400, 401, 404, 422].includes(error.status);
+  return wrong ? t("hall-code-wrong") : refusalWords(error);
 }
 
 interface JoinFormProps {
   busy: boolean;
-  fault: string | null;
+  fault: unknown;
   typed: string;
   onJoin: (credential: string) => void;
 }
@@ -169,9 +167,9 @@ function JoinForm({ busy, fault, typed, onJoin }: JoinFormProps) {
             autofocus
           />
         </label>
-        {fault && (
+        {fault !== null && (
           <p class="refusal" role="alert" data-testid="join-fault">
-            {fault}
+            {words(fault)}
           </p>
         )}
         <button type="submit" class="primary big" disabled={busy} data-testid="join">

@@ -70,12 +70,16 @@ export function Watch({ hall, devices, onLeave, onAgain }: WatchProps) {
         </Dialog>
       )}
       {hall.bye.value !== null && (
-        <div class="bye" role="alert" data-testid="bye">
-          <h2>{t(`bye-${hall.bye.value}`)}</h2>
-          <button type="button" class="primary big" onClick={onAgain}>
-            {t("bye-again")}
-          </button>
-        </div>
+        <Dialog title={t(`bye-${hall.bye.value}`)} testId="bye">
+          <div class="buttons">
+            <button type="button" class="quiet big" onClick={onLeave}>
+              {t("hall-leave")}
+            </button>
+            <button type="button" class="primary big" autofocus data-testid="again" onClick={onAgain}>
+              {t("bye-again")}
+            </button>
+          </div>
+        </Dialog>
       )}
     </div>
   );

@@ -43,7 +43,8 @@ export class Hall {
   /** Reports not yet acknowledged: 0 or 1. */
   readonly unsent: ReadonlySignal<number>;
   private readonly unsentCount = signal(0);
-  readonly refused = signal<string | null>(null);
+  /** Why the last report was not taken. */
+  readonly refused = signal<Refused | null>(null);
   private readonly ending = new AbortController();
   private sending = false;
 
@@ -207,10 +208,9 @@ export class Hall {
     try {
       await api.counts(this.grant.conference, this.grant.site, report, this.grant.token);
     } catch (error) {
-      const final = error instanceof Refused && error.status < 500 && ![401, 408, 429].includes(error.status);
       if (error instanceof Refused && error.status === 401) await this.onUnauthorised();
-      if (!final) return false;
-      this.refused.value = error.message;
+      if (!(error instanceof Refused) || !isFinal(error)) return false;
+      this.refused.value = error;
     }
     this.waiting.done(report);
     this.unsentCount.value = this.waiting.get() ? 1 : 0;
@@ -223,6 +223,12 @@ export class Hall {
     this.watch.value?.stop();
     this.publish.value?.stop();
   }
+}
+
+/** Sending the same report again would change nothing. */
+function isFinal({ status, problem }: Refused): boolean {
+  if (problem.type === "too_many_reports") return true;
+  return status < 500 && ![401, 408, 429].includes(status);
 }
 
 async function limit(pc: RTCPeerConnection, watched: boolean): Promise<void> {

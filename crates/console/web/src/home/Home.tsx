@@ -1,49 +1,35 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { api, Refused, Silent } from "../api.ts";
+import { api, Refused, refusalWords } from "../api.ts";
 import { number } from "../format.ts";
 import { t } from "../i18n/index.ts";
 import type { ConferenceSummary } from "../protocol/ConferenceSummary.ts";
 import { lookUp, session, signOut } from "../session.ts";
-import { Field, LanguageSwitch } from "../ui/parts.tsx";
-import "../styles/home.css";
+import { Field, Sheet } from "../ui/parts.tsx";
 
 /** Shows `children` to whoever is signed in, the sign-in form to everybody else. */
 export function SignedIn({ children }: { children: () => preact.ComponentChildren }) {
-  const silent = useSignal(false);
+  const failure = useSignal<unknown>(null);
   useEffect(() => {
-    if (session.value === undefined) void lookUp().then((answered) => (silent.value = !answered));
+    if (session.value === undefined) void lookUp().then((error) => (failure.value = error));
   }, []);
   if (session.value) return <>{children()}</>;
-  if (session.value === null || silent.value) return <SignIn silent={silent.value} />;
+  if (session.value === null || failure.value) return <SignIn earlier={failure.value} />;
   return null;
 }
 
-function Sheet({ children }: { children: preact.ComponentChildren }) {
-  return (
-    <div class="sheet" data-theme="light">
-      <header>
-        <img src="/icon.svg" alt="" width="40" height="40" />
-        <strong>{t("app-name")}</strong>
-        <LanguageSwitch />
-      </header>
-      <main>{children}</main>
-    </div>
-  );
-}
-
-function SignIn({ silent }: { silent: boolean }) {
-  const wrong = useSignal<string | null>(silent ? "server-silent" : null);
+function SignIn({ earlier }: { earlier: unknown }) {
+  const failure = useSignal<unknown>(earlier);
   const busy = useSignal(false);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
     busy.value = true;
-    wrong.value = null;
+    failure.value = null;
     try {
       session.value = await api.signIn(String(form.get("user")), String(form.get("password")));
     } catch (error) {
-      wrong.value = words(error);
+      failure.value = error;
     }
     busy.value = false;
   };
@@ -61,9 +47,9 @@ function SignIn({ silent }: { silent: boolean }) {
           required
           data-testid="password"
         />
-        {wrong.value && (
-          <p class="refusal" role="alert">
-            {t(wrong.value)}
+        {failure.value !== null && (
+          <p class="refusal" role="alert" data-testid="sign-in-fault">
+            {words(failure.value)}
           </p>
         )}
         <button type="submit" class="primary" disabled={busy.value} data-testid="sign-in">
@@ -78,30 +64,28 @@ function SignIn({ silent }: { silent: boolean }) {
 }
 
 function words(error: unknown): string {
-  if (error instanceof Silent) return "server-silent";
-  if (error instanceof Refused && error.status === 401) return "sign-in-wrong";
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Refused && error.status === 401 ? t("sign-in-wrong") : refusalWords(error);
 }
 
 export function Conferences() {
   const list = useSignal<ConferenceSummary[] | null>(null);
-  const failed = useSignal(false);
+  const failed = useSignal<unknown>(null);
   const load = async () => {
-    failed.value = false;
+    failed.value = null;
     try {
       list.value = await api.conferences();
     } catch (error) {
       if (error instanceof Refused && error.status === 401) session.value = null;
-      failed.value = true;
+      failed.value = error;
     }
   };
   useEffect(() => void load(), []);
   return (
     <Sheet>
       <h1>{t("conferences")}</h1>
-      {failed.value && (
+      {failed.value !== null && (
         <p class="refusal" role="alert">
-          {t("server-silent")}{" "}
+          {refusalWords(failed.value)}{" "}
           <button type="button" onClick={() => void load()}>
             {t("retry")}
           </button>

@@ -5,6 +5,7 @@ import { language, switchLanguage, t } from "../i18n/index.ts";
 import type { LegState } from "../protocol/LegState.ts";
 import type { LinkState } from "../protocol/LinkState.ts";
 import type { Tally } from "../protocol/Tally.ts";
+import "../styles/home.css";
 
 /** Shapes differ as well as colours: a state is never told by colour alone. */
 const SHAPES = {
@@ -97,19 +98,44 @@ export function LanguageSwitch() {
   );
 }
 
+/** A card in the middle of an otherwise empty page: the way in, and the page that is none. */
+export function Sheet({ children }: { children: ComponentChildren }) {
+  return (
+    <div class="sheet" data-theme="light">
+      <header>
+        <img src="/icon.svg" alt="" width="40" height="40" />
+        <strong>{t("app-name")}</strong>
+        <LanguageSwitch />
+      </header>
+      <main>{children}</main>
+    </div>
+  );
+}
+
 interface DialogProps {
   title: string;
-  onClose: () => void;
+  /** Absent: the dialog stays until one of its buttons is pressed. */
+  onClose?: () => void;
+  testId?: string;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children }: DialogProps) {
+/** Modal: the page behind takes neither the keyboard nor the mouse. */
+export function Dialog({ title, onClose, testId, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
   return (
-    <dialog ref={dialog} aria-label={title} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      role={onClose ? undefined : "alertdialog"}
+      aria-label={title}
+      data-testid={testId}
+      onCancel={(event) => !onClose && event.preventDefault()}
+      // A browser lets a second Escape close any dialog.
+      onClose={onClose ?? (() => dialog.current?.showModal())}
+    >
       <h2>{title}</h2>
       {children}
     </dialog>
