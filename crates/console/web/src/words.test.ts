@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import en from "./i18n/en.ftl?raw";
 import vi from "./i18n/vi.ftl?raw";
+import { Refused, refusalWords, Silent } from "./api.ts";
 import { backoff } from "./backoff.ts";
 import { fold } from "./fold.ts";
 import { age, bitrate, milliseconds, number, percent } from "./format.ts";
@@ -19,6 +20,40 @@ test("both languages have the same words, with the same arguments", () => {
       ]),
     );
   expect(shape(en)).toEqual(shape(vi));
+});
+
+test("every word is said somewhere", () => {
+  const sources = import.meta.glob<string>("./**/*.{ts,tsx}", {
+    query: "?raw",
+    import: "default",
+    eager: true,
+  });
+  const text = Object.values(sources).join("\n");
+  const families = [...text.matchAll(/`([a-z]+-)\$\{/g)].map(([, prefix]) => prefix!);
+  const ids = [...vi.matchAll(/^([\w-]+) = /gm)].map(([, id]) => id!);
+  const unsaid = (id: string) =>
+    !text.includes(`"${id}"`) && !families.some((prefix) => id.startsWith(prefix));
+  expect(ids.filter(unsaid)).toEqual([]);
+});
+
+test("a refusal is told in the language of the screen, never in the server's own words", () => {
+  const refused = (status: number, type?: string) =>
+    new Refused(
+      status,
+      { ...(type ? { type } : {}), detail: "a sitting that is draft cannot become live" },
+      null,
+    );
+  expect(refusalWords(refused(409, "counts_not_taken"))).toBe(
+    "Chỉ nhận quân số khi phiên sẵn sàng hoặc đang họp.",
+  );
+  expect(refusalWords(refused(418, "of a later version"))).toBe("Máy chủ từ chối yêu cầu (mã 418).");
+  expect(refusalWords(refused(500))).toBe("Máy chủ từ chối yêu cầu (mã 500).");
+  expect(refusalWords(new Silent("offline"))).toBe(t("server-silent"));
+  expect(refusalWords(new TypeError("x is undefined"))).toBe(t("page-fault"));
+  language.value = "en";
+  expect(refusalWords(refused(409, "no_chair"))).toBe(
+    "There is no chair yet, so the sitting cannot be opened.",
+  );
 });
 
 test("the count line is the one of the control room", () => {

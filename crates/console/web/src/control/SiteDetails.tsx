@@ -1,12 +1,13 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { api } from "../api.ts";
+import { api, refusalWords } from "../api.ts";
 import { bitrate, clock, frameRate, milliseconds, number, percent } from "../format.ts";
 import { t } from "../i18n/index.ts";
 import type { SiteLink } from "../protocol/SiteLink.ts";
 import type { SiteView } from "../protocol/SiteView.ts";
 import { session } from "../session.ts";
 import { Name, StateMark, TallyMark } from "../ui/parts.tsx";
+import { Branches } from "./Branches.tsx";
 import { Monitor } from "./Monitor.tsx";
 import { Path } from "./Todo.tsx";
 import type { Store } from "./store.ts";
@@ -14,22 +15,22 @@ import type { Node } from "./tree.ts";
 
 export function SiteDetails({ store }: { store: Store }) {
   const chosen = store.chosen.value;
-  const conference = store.head.value!.id;
+  if (!chosen) return <Branches store={store} />;
   return (
     <section class="panel details" aria-label={t("selected-site")} data-testid="details">
-      {chosen ? (
-        <Chosen {...chosen} conference={conference} />
-      ) : (
-        <>
-          <h2>{t("selected-site")}</h2>
-          <p class="empty">{t("select-a-site")}</p>
-        </>
-      )}
+      <Chosen {...chosen} conference={store.head.value!.id} onClose={() => (store.selected.value = null)} />
     </section>
   );
 }
 
-function Chosen({ node, site, conference }: { node: Node; site: SiteView; conference: string }) {
+interface ChosenProps {
+  node: Node;
+  site: SiteView;
+  conference: string;
+  onClose: () => void;
+}
+
+function Chosen({ node, site, conference, onClose }: ChosenProps) {
   const silent =
     site.link_mode !== "two_way" || site.link.state === "not_joined" || site.link.state === "lost";
   return (
@@ -37,6 +38,9 @@ function Chosen({ node, site, conference }: { node: Node; site: SiteView; confer
       <h2>
         <Name>{site.name}</Name>
         <TallyMark tally={site.tally} />
+        <button type="button" class="quiet close" data-testid="close-details" onClick={onClose}>
+          {t("close")}
+        </button>
       </h2>
       <p>
         <Path node={node} />
@@ -150,7 +154,7 @@ function FigureCells(cells: Cells) {
 /** The link and the code that let a hall in: shown on request only, since whoever sees them can join. */
 function Invitation({ conference, site }: { conference: string; site: string }) {
   const link = useSignal<SiteLink | null>(null);
-  const failed = useSignal<string | null>(null);
+  const failed = useSignal<unknown>(null);
   const copied = useSignal(false);
   useEffect(() => {
     if (!copied.value) return;
@@ -158,10 +162,11 @@ function Invitation({ conference, site }: { conference: string; site: string }) 
     return () => clearTimeout(timer);
   }, [copied.value]);
   const show = async () => {
+    failed.value = null;
     try {
       link.value = await api.siteLink(conference, site);
     } catch (error) {
-      failed.value = error instanceof Error ? error.message : String(error);
+      failed.value = error;
     }
   };
   const copy = async () => {
@@ -170,11 +175,15 @@ function Invitation({ conference, site }: { conference: string; site: string }) 
   };
   if (!link.value) {
     return (
-      <p>
+      <p class="invite">
         <button type="button" data-testid="show-link" onClick={() => void show()}>
           {t("show-link")}
         </button>
-        {failed.value && <span class="refusal">{failed.value}</span>}
+        {failed.value !== null && (
+          <span class="refusal" role="alert">
+            {refusalWords(failed.value)}
+          </span>
+        )}
       </p>
     );
   }
