@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     #[error("{status}: {detail}")]
     Refused {
         status: StatusCode,
+        /// The refusal's stable name; blank when the server gave none.
+        kind: String,
         /// In the server's words.
         detail: String,
         /// When it wants to be asked again.
@@ -39,6 +41,19 @@ impl Failure {
     /// The token is not (or no longer) good.
     pub(crate) fn is_token(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)
+    }
+
+    /// The same request will never be taken: asking again only fills the server's time (RFC 9110 §15.5).
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_client_error()
+            && !matches!(*status,
+                StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+            && !self.is_not_yet())
+    }
+
+    /// Head counts are not taken in this state of the sitting.
+    pub(crate) fn is_not_yet(&self) -> bool {
+        matches!(self, Self::Refused { kind, .. } if kind == "counts_not_taken")
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -178,10 +193,12 @@ async fn send(request: RequestBuilder) -> Result<Response, Failure> {
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .map(Duration::from_secs);
     let said = body(answer).await.unwrap_or_default();
-    let detail = serde_json::from_slice(&said)
-        .map_or_else(|_| String::new(), |problem: Problem| problem.detail);
+    let (kind, detail) = serde_json::from_slice(&said)
+        .map(|problem: Problem| (problem.kind, problem.detail))
+        .unwrap_or_default();
     Err(Failure::Refused {
         status,
+        kind,
         detail,
         retry_after,
     })

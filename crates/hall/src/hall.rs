@@ -10,7 +10,7 @@ use crate::link::{Link, LinkEnd};
 use crate::media::{self, Situation, SocketDrops};
 use crate::picture::Caption;
 use crate::status::Record;
-use protocol::{ByeCause, HallState, HeadCount, JoinGrant, MediaEndpoints};
+use protocol::{ByeCause, HallState, HeadCount, JoinGrant, MediaEndpoints, SittingState};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl Hall {
             self.watcher(told.clone(), Arc::clone(&token_refused)),
         ));
         let hall = Arc::new(self);
-        tasks.spawn(Arc::clone(&hall).report(grant.clone(), told));
+        tasks.spawn(Arc::clone(&hall).report(grant.clone(), told, Arc::clone(&token_refused)));
         hall.keep_link(grant, &situation, &token_refused, &stop)
             .await;
         // Ends the waits of the media tasks; each takes leave of its relay.
@@ -188,8 +188,13 @@ impl Hall {
         .await
     }
 
-    /// Sends the head count after its time, until it is acknowledged.
-    async fn report(self: Arc<Self>, grant: JoinGrant, situation: watch::Receiver<Situation>) {
+    /// Sends the head count after its time, until it is acknowledged or refused for good.
+    async fn report(
+        self: Arc<Self>,
+        grant: JoinGrant,
+        situation: watch::Receiver<Situation>,
+        token_refused: Arc<Notify>,
+    ) {
         let Some(counts) = self.seat.counts else {
             return;
         };
@@ -200,32 +205,39 @@ impl Hall {
         };
         let mut ending = situation.clone();
         let gone = async move { while ending.changed().await.is_ok() {} };
-        let told = self.report_until_acknowledged(&grant, &count, &situation);
+        let told = self.report_until_answered(&grant, &count, situation, &token_refused);
         tokio::select! {
             () = gone => {}
             () = told => {}
         }
     }
 
-    async fn report_until_acknowledged(
+    async fn report_until_answered(
         &self,
         grant: &JoinGrant,
         count: &HeadCount,
-        situation: &watch::Receiver<Situation>,
+        mut situation: watch::Receiver<Situation>,
+        token_refused: &Notify,
     ) {
         tokio::time::sleep(Duration::from_secs(self.seat.report_after_s.into())).await;
         let mut backoff = Backoff::default();
         loop {
             let token = situation.borrow().token.clone();
-            match self.shared.api.report(grant, &token, count).await {
-                Ok(()) => {
-                    self.record.note(|status| status.counted = Some(true));
-                    return;
-                }
-                Err(failure) => {
-                    tracing::info!(site = %grant.site, "head count not acknowledged: {}", failure.in_full());
-                    backoff.wait(failure.retry_after()).await;
-                }
+            let Err(failure) = self.shared.api.report(grant, &token, count).await else {
+                self.record.note(|status| status.counted = Some(true));
+                return;
+            };
+            if failure.is_final() {
+                tracing::warn!(site = %grant.site, "head count refused for good: {}", failure.in_full());
+                return;
+            }
+            tracing::info!(site = %grant.site, "head count not acknowledged: {}", failure.in_full());
+            backoff.wait(failure.retry_after()).await;
+            if failure.is_not_yet() {
+                let _ = situation.wait_for(|now| now.counts_taken).await;
+            } else if failure.is_token() && situation.borrow().token == token {
+                token_refused.notify_one();
+                let _ = situation.wait_for(|now| now.token != token).await;
             }
         }
     }
@@ -239,6 +251,8 @@ fn situation(grant: &JoinGrant) -> Situation {
         whip_url: endpoint(|media| &media.whip_url),
         whep_url: endpoint(|media| &media.whep_url),
         watched: false,
+        // Not told yet: asking tells.
+        counts_taken: true,
         caption: Caption {
             title: grant.conference_title.clone(),
             name: grant.site_name.clone(),
@@ -267,8 +281,14 @@ fn note_state(now: &mut Situation, state: &HallState) -> bool {
         name: state.site_name.clone(),
         code: state.site.to_string(),
     };
-    let changed = now.watched != state.watched || now.caption != caption;
+    let counts_taken = matches!(
+        state.sitting.state,
+        SittingState::Ready | SittingState::Live
+    );
+    let changed =
+        now.watched != state.watched || now.counts_taken != counts_taken || now.caption != caption;
     now.watched = state.watched;
+    now.counts_taken = counts_taken;
     now.caption = caption;
     changed
 }

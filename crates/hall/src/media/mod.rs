@@ -24,6 +24,8 @@ pub(crate) struct Situation {
     pub(crate) whip_url: Option<url::Url>,
     pub(crate) whep_url: Option<url::Url>,
     pub(crate) watched: bool,
+    /// Head counts are taken in the sitting's state, as told last; until then there is no reason to ask.
+    pub(crate) counts_taken: bool,
     pub(crate) caption: crate::picture::Caption,
 }
 

@@ -4,6 +4,7 @@ mod film;
 mod orchestrator;
 mod relay;
 
+use axum::http::StatusCode;
 use hall::{Agents, Config, HallStatus, Running};
 use orchestrator::{Moods, Orchestrator};
 use relay::Relay;
@@ -238,6 +239,77 @@ async fn a_withdrawn_token_is_replaced_by_joining_again() {
         |seen| seen.joins.len() == 2 && seen.links.last().is_some_and(|token| token == "token-2"),
     )
     .await;
+    bridge.stop.cancel();
+}
+
+/// Waits for so many more reports of health: time in which a hall that asks again would have.
+async fn for_some_health(bridge: &Bridge, more: usize) {
+    let mut seen = bridge.orchestrator.seen();
+    let before = seen.borrow().health.len();
+    until("more health", &mut seen, |seen| {
+        seen.health.len() >= before + more
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_under_a_withdrawn_token_goes_out_again_under_a_new_one() {
+    let moods = Moods {
+        is_draft: true,
+        ..Moods::default()
+    };
+    let bridge = Bridge::build(0, moods, COUNTS).await;
+    let mut seen = bridge.orchestrator.seen();
+    until("too early, and linked", &mut seen, |seen| {
+        seen.counts_refused > 0 && !seen.links.is_empty()
+    })
+    .await;
+    // The link stays as it is: only the count meets the refusal.
+    bridge.orchestrator.withdraw_tokens();
+    bridge.orchestrator.go_live();
+    bridge
+        .hall_until("count acknowledged", |hall| hall.counted == Some(true))
+        .await;
+    assert_eq!(seen.borrow().joins.len(), 2, "joined again once");
+    bridge.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_that_comes_too_early_waits_for_the_sitting() {
+    let moods = Moods {
+        is_draft: true,
+        ..Moods::default()
+    };
+    let bridge = Bridge::build(0, moods, COUNTS).await;
+    let mut seen = bridge.orchestrator.seen();
+    until("too early", &mut seen, |seen| seen.counts_refused > 0).await;
+    for_some_health(&bridge, 2).await;
+    let asked = seen.borrow().counts_refused;
+    for_some_health(&bridge, 4).await;
+    assert_eq!(
+        seen.borrow().counts_refused,
+        asked,
+        "nothing new, no reason to ask"
+    );
+    bridge.orchestrator.go_live();
+    bridge
+        .hall_until("count acknowledged", |hall| hall.counted == Some(true))
+        .await;
+    bridge.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_refused_for_good_is_not_repeated() {
+    let moods = Moods {
+        counts_never: Some(StatusCode::UNPROCESSABLE_ENTITY),
+        ..Moods::default()
+    };
+    let bridge = Bridge::build(0, moods, COUNTS).await;
+    let mut seen = bridge.orchestrator.seen();
+    until("refused", &mut seen, |seen| seen.counts_refused > 0).await;
+    for_some_health(&bridge, 2).await;
+    assert_eq!(seen.borrow().counts_refused, 1);
+    assert_eq!(bridge.hall().counted, Some(false));
     bridge.stop.cancel();
 }
 

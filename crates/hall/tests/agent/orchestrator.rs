@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use protocol::{
-    FromHall, HallHealth, HallState, HeadCount, Join, JoinGrant, MediaEndpoints, SittingState,
-    SittingView, Tally, ToHall,
+    FromHall, HallHealth, HallState, HeadCount, Join, JoinGrant, MediaEndpoints, Problem,
+    SittingState, SittingView, Tally, ToHall,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,8 @@ pub struct Seen {
     pub joins: Vec<String>,
     pub links: Vec<String>,
     pub counts: Vec<(String, HeadCount)>,
+    /// Head counts answered with no.
+    pub counts_refused: usize,
     pub health: Vec<HallHealth>,
 }
 
@@ -34,6 +36,10 @@ pub struct Moods {
     pub acknowledgements_lost: usize,
     /// Tokens given before this one are refused.
     pub token_epoch: usize,
+    /// The sitting is a draft: head counts are not taken.
+    pub is_draft: bool,
+    /// Head counts are refused with this status, for good.
+    pub counts_never: Option<StatusCode>,
 }
 
 struct Inner {
@@ -41,6 +47,8 @@ struct Inner {
     moods: Mutex<Moods>,
     endpoints: MediaEndpoints,
     watched: watch::Sender<bool>,
+    /// Wakes the links, to tell the state again.
+    told: watch::Sender<()>,
 }
 
 /// The fake; what it has seen outlives its server.
@@ -62,6 +70,7 @@ impl Orchestrator {
             moods: Mutex::new(moods),
             endpoints,
             watched: watch::Sender::new(false),
+            told: watch::Sender::new(()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
@@ -117,6 +126,12 @@ impl Orchestrator {
         self.inner.watched.send_replace(watched);
     }
 
+    /// The sitting leaves draft.
+    pub fn go_live(&self) {
+        self.inner.moods.lock().expect("lock").is_draft = false;
+        self.inner.told.send_replace(());
+    }
+
     /// Tokens given so far are refused from now on.
     pub fn withdraw_tokens(&self) {
         self.inner.moods.lock().expect("lock").token_epoch = self.inner.seen.borrow().joins.len();
@@ -130,13 +145,30 @@ impl Orchestrator {
             .is_some_and(|number| number > epoch)
     }
 
+    fn refuse_count(&self, status: StatusCode, kind: &str) -> Response {
+        self.inner.seen.send_modify(|seen| seen.counts_refused += 1);
+        let problem = Problem {
+            kind: kind.to_owned(),
+            title: "No".to_owned(),
+            status: status.as_u16(),
+            detail: "no".to_owned(),
+            hint: None,
+            fields: Vec::new(),
+        };
+        (status, Json(problem)).into_response()
+    }
+
     fn state(&self) -> HallState {
         HallState {
             site: "DT-01".parse().expect("a code"),
             site_name: "Phố Đông Phát".to_owned(),
             conference_title: "Hội nghị".to_owned(),
             sitting: SittingView {
-                state: SittingState::Live,
+                state: if self.inner.moods.lock().expect("lock").is_draft {
+                    SittingState::Draft
+                } else {
+                    SittingState::Live
+                },
                 since_ms: 0,
                 next: Vec::new(),
                 chair: None,
@@ -205,6 +237,7 @@ async fn link(
 
 async fn talk(fake: Orchestrator, mut socket: WebSocket) {
     let mut watched = fake.inner.watched.subscribe();
+    let mut told = fake.inner.told.subscribe();
     loop {
         let state = serde_json::to_string(&ToHall::State(fake.state())).expect("serialises");
         if socket.send(Message::text(state)).await.is_err() {
@@ -213,6 +246,7 @@ async fn talk(fake: Orchestrator, mut socket: WebSocket) {
         tokio::select! {
             () = fake.stop.cancelled() => return,
             changed = watched.changed() => if changed.is_err() { return },
+            changed = told.changed() => if changed.is_err() { return },
             message = socket.recv() => match message {
                 Some(Ok(Message::Text(text))) => {
                     let FromHall::Health(health) = serde_json::from_str(&text).expect("health");
@@ -239,7 +273,14 @@ async fn counts(
         .strip_prefix("Bearer ")
         .is_some_and(|token| fake.is_good(token))
     {
-        return StatusCode::UNAUTHORIZED.into_response();
+        return fake.refuse_count(StatusCode::UNAUTHORIZED, "token");
+    }
+    let moods = *fake.inner.moods.lock().expect("lock");
+    if moods.is_draft {
+        return fake.refuse_count(StatusCode::CONFLICT, "counts_not_taken");
+    }
+    if let Some(status) = moods.counts_never {
+        return fake.refuse_count(status, "counts_sum");
     }
     let counts = count.counts;
     fake.inner
