@@ -3,6 +3,7 @@
 use crate::tree;
 use anyhow::Result;
 use std::fs;
+use std::path::Path;
 
 /// Targets of `[words](target)` and `![words](target)` outside code, with their lines.
 fn links(text: &str) -> Vec<(usize, String)> {
@@ -31,7 +32,8 @@ fn is_elsewhere(target: &str) -> bool {
 fn every_relative_link_of_a_page_leads_to_a_file() -> Result<()> {
     let mut seen = 0;
     let mut broken = Vec::new();
-    for page in tree::files()?.iter().filter(|file| file.ends_with(".md")) {
+    let is_page = |file: &&String| Path::new(file).extension() == Some("md".as_ref());
+    for page in tree::files()?.iter().filter(is_page) {
         let path = tests::repository().join(page);
         let Ok(text) = fs::read_to_string(&path) else {
             continue;
