@@ -152,7 +152,7 @@ impl Gateway {
         };
         for leg in self.sessions.insert(session.clone(), kept) {
             tracing::info!(%leg, by = %opened.leg, ?role, "leg {leg} gives way to leg {}", opened.leg);
-            // A leg that cannot be closed now is lost by the consent time-out.
+            // One that cannot be told now ends when its peer is gone; the bound on legs holds all the same.
             let _ = self.media.close_leg(leg);
         }
         self.metrics

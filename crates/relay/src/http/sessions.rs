@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// Watching sessions of one hall kept at once: an agent uses two, a page one, and one may be closing.
 const WATCHES_PER_HALL_MAX: usize = 4;
 
+/// Watching sessions kept at once of what the control room watches: each of its pages has one, and everybody who
+/// watches the program has the same scope.
+const WATCHES_OF_ROOM_MAX: usize = 32;
+
 /// A session younger than this may not be in the media thread's report yet.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
@@ -33,14 +37,15 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Remembers a session. Answers the legs that have to end for it: a hall publishes once (the newcomer wins,
-    /// or a hall that lost its connection could not come back), and watches a few times at most.
+    /// Remembers a session. Answers the legs that have to end for it: nobody watches the same more than a few
+    /// times. A hall's former publisher is forgotten only: the media thread has ended its leg.
     pub fn insert(&self, id: String, session: Session) -> Vec<LegId> {
         let mut by_id = self.lock();
         let superseded = superseded(&by_id, &session);
         let legs = superseded
             .iter()
             .filter_map(|id| by_id.remove(id))
+            .filter(|old| old.role != LegRole::Publish)
             .map(|old| old.leg)
             .collect();
         by_id.insert(id, session);
@@ -72,9 +77,6 @@ impl Sessions {
 }
 
 fn superseded(by_id: &HashMap<String, Session>, newcomer: &Session) -> Vec<String> {
-    let MediaScope::Hall { .. } = newcomer.owner.scope else {
-        return Vec::new();
-    };
     let same = |session: &Session| session.role == newcomer.role && session.owner == newcomer.owner;
     let mut older: Vec<(&String, Instant)> = by_id
         .iter()
@@ -82,9 +84,10 @@ fn superseded(by_id: &HashMap<String, Session>, newcomer: &Session) -> Vec<Strin
         .map(|(id, session)| (id, session.since))
         .collect();
     older.sort_by_key(|(_, since)| *since);
-    let kept = match newcomer.role {
-        LegRole::Publish => 0,
-        _ => WATCHES_PER_HALL_MAX - 1,
+    let kept = match (newcomer.role, &newcomer.owner.scope) {
+        (LegRole::Publish, _) => 0,
+        (_, MediaScope::Hall { .. }) => WATCHES_PER_HALL_MAX - 1,
+        _ => WATCHES_OF_ROOM_MAX - 1,
     };
     let ending = older.len().saturating_sub(kept);
     older
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
+    fn the_second_publisher_of_a_hall_makes_the_first_forgotten_and_no_other() {
         let sessions = Sessions::default();
         assert!(
             sessions
@@ -132,10 +135,7 @@ mod tests {
                 .insert("w".into(), session(3, LegRole::Watch, "A"))
                 .is_empty()
         );
-        assert_eq!(
-            sessions.insert("c".into(), session(4, LegRole::Publish, "A")),
-            [LegId(1)]
-        );
+        sessions.insert("c".into(), session(4, LegRole::Publish, "A"));
         assert!(
             sessions.get("a").is_none()
                 && sessions.get("b").is_some()
@@ -157,6 +157,22 @@ mod tests {
             sessions.insert("new".into(), session(9, LegRole::Watch, "A")),
             [LegId(0)]
         );
+    }
+
+    #[test]
+    fn what_the_control_room_watches_too_often_ends_too() {
+        let sessions = Sessions::default();
+        let watch = |leg: u32| Session {
+            owner: Grant {
+                scope: MediaScope::WatchProgram,
+                conference: None,
+            },
+            ..session(leg, LegRole::Program, "A")
+        };
+        for leg in 0..32 {
+            assert!(sessions.insert(format!("{leg}"), watch(leg)).is_empty());
+        }
+        assert_eq!(sessions.insert("new".into(), watch(99)), [LegId(0)]);
     }
 
     #[test]

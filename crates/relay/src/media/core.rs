@@ -5,11 +5,12 @@
 //!             DTLS  ─▶ secure.rs   keys
 //!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ poll_transmit
 //!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Router
-//!  command  ─▶ legs.rs, trunks.rs, slots.rs
+//!  command  ─▶ legs.rs, endings.rs, trunks.rs, slots.rs
 //! ```
 
 mod allowance;
 mod arrival;
+mod endings;
 mod feedback;
 mod feeds;
 mod ice;

@@ -205,7 +205,7 @@ pub struct LegOpened {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MediaError {
     /// The bound on legs is reached; answer 503.
-    #[error("this relay has all the {legs_max} legs it takes")]
+    #[error("this relay has all the {legs_max} legs of this kind that it takes")]
     TooManyLegs {
         /// The bound.
         legs_max: usize,

@@ -25,6 +25,8 @@ pub(super) struct Leg {
     pub(super) path: Path,
     /// While it connects: when it is given up. Trunks that wait for a child have none.
     pub(super) deadline: Option<Instant>,
+    /// Since when the plan has no place for its site here.
+    pub(super) unplanned_since: Option<Instant>,
     /// The last authentic check or packet.
     pub(super) heard_at: Instant,
     pub(super) receiver: Option<Receiver>,
@@ -41,6 +43,17 @@ pub(super) enum Purpose {
     TrunkDown(Child),
     /// We attach to a parent relay.
     TrunkUp(Dialler),
+}
+
+impl Purpose {
+    /// The hall a session is for; the program's watchers are for none, and trunks are no sessions.
+    pub(super) fn site(&self) -> Option<&SiteCode> {
+        match self {
+            Self::Publish(publisher) => Some(&publisher.site),
+            Self::Watch(watcher) => watcher.site.as_ref(),
+            Self::TrunkDown(_) | Self::TrunkUp(_) => None,
+        }
+    }
 }
 
 /// The receiving side of a WHIP session.

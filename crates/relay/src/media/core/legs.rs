@@ -1,8 +1,9 @@
-//! Opening and ending legs.
+//! Opening legs.
 
 use super::Core;
 use super::allowance::Allowance;
-use super::leg::{Leg, Path, Publisher, Purpose, Track, Watcher, router_leg};
+use super::endings::has_place;
+use super::leg::{Leg, Path, Publisher, Purpose, Track, Watcher};
 use super::secure::HANDSHAKE_TIME_MAX;
 use crate::media::handle::Command;
 use crate::media::{
@@ -15,10 +16,8 @@ use std::time::{Duration, Instant};
 
 /// From opening to the first check: the answer has to travel to a browser first.
 const FIRST_CHECK_TIME_MAX: Duration = Duration::from_secs(10);
-/// Consent (RFC 7675 §5.1): after this long without an authentic check or packet the peer is gone.
-const CONSENT_TIME: Duration = Duration::from_secs(30);
-/// A child checks every second; three lost in a row are bad luck, five are an outage.
-const TRUNK_CONSENT_TIME: Duration = Duration::from_secs(5);
+/// Of all legs, this part may be the control room's, so that it cannot keep halls out.
+const CONTROL_ROOM_PART: usize = 4;
 /// M-lines of a leg.
 const TRACKS_MAX: usize = 8;
 
@@ -64,6 +63,9 @@ impl Core {
             }
             LegMedia::Watch(slots) => self.watcher(spec.session, spec.role, spec.site, slots)?,
         };
+        if let Purpose::Publish(publisher) = &purpose {
+            self.remove_publishers(&publisher.site, now);
+        }
         let slot_ssrcs = match &purpose {
             Purpose::Watch(watcher) => watcher.ssrcs.clone(),
             _ => Vec::new(),
@@ -130,6 +132,12 @@ impl Core {
                 "a watching leg has a watching role and a site",
             ));
         }
+        let rooms_max = (self.legs_max / CONTROL_ROOM_PART).max(1);
+        if role != LegRole::Watch && self.control_room_legs() >= rooms_max {
+            return Err(MediaError::TooManyLegs {
+                legs_max: rooms_max,
+            });
+        }
         if slots.is_empty() || slots.len() > TRACKS_MAX {
             return Err(MediaError::BadSpec("1 to 8 m-lines"));
         }
@@ -143,6 +151,11 @@ impl Core {
             ssrcs,
             pointed,
         }))
+    }
+
+    fn control_room_legs(&self) -> usize {
+        let is_room = |leg: &&Leg| matches!(&leg.purpose, Purpose::Watch(watcher) if watcher.role != LegRole::Watch);
+        self.legs.values().filter(is_room).count()
     }
 
     pub(super) fn add_leg(
@@ -162,6 +175,7 @@ impl Core {
             Purpose::TrunkDown(_) | Purpose::TrunkUp(_) => None,
         };
         self.by_ufrag.insert(local.ufrag.clone(), id);
+        let unplanned_since = (!has_place(self.plan.as_ref(), &purpose)).then_some(now);
         let leg = Leg {
             purpose,
             local,
@@ -170,6 +184,7 @@ impl Core {
             state: LegState::Connecting,
             path: Path::default(),
             deadline,
+            unplanned_since,
             heard_at: now,
             receiver: None,
             packets_received: 0,
@@ -177,86 +192,5 @@ impl Core {
         self.legs.insert(id, leg);
         self.version += 1;
         id
-    }
-
-    /// Ends a leg for good; its peer gets close_notify, its streams end.
-    pub(super) fn remove_leg(&mut self, id: LegId, now: Instant) {
-        self.dtls.stop(id, now);
-        self.flush_dtls();
-        let Some(leg) = self.legs.remove(&id) else {
-            return;
-        };
-        if self.by_ufrag.get(&leg.local.ufrag) == Some(&id) {
-            self.by_ufrag.remove(&leg.local.ufrag);
-        }
-        for address in leg.path.addresses() {
-            if self.by_address.get(&address) == Some(&id) {
-                self.by_address.remove(&address);
-            }
-        }
-        self.router.remove_leg(router_leg(id));
-        self.wires.remove(id);
-        self.version += 1;
-        self.release_streams(id, &leg.purpose, now);
-    }
-
-    /// Ends a leg that failed: a session is gone, a trunk starts over.
-    pub(super) fn end_leg(&mut self, id: LegId, now: Instant) {
-        match self.legs.get(&id).map(|leg| &leg.purpose) {
-            Some(Purpose::TrunkDown(_) | Purpose::TrunkUp(_)) => drop(self.renew_trunk(id, now)),
-            Some(Purpose::Publish(_) | Purpose::Watch(_)) => self.remove_leg(id, now),
-            None => {}
-        }
-    }
-
-    /// A publisher's streams end with it; a parent's may come back with its next session.
-    fn release_streams(&mut self, id: LegId, purpose: &Purpose, now: Instant) {
-        let streams: Vec<_> = self
-            .origins
-            .iter()
-            .filter(|(_, origin)| origin.leg == id)
-            .map(|(stream, _)| *stream)
-            .collect();
-        for stream in streams {
-            match purpose {
-                Purpose::TrunkUp(_) => {
-                    if let Some(origin) = self.origins.get_mut(&stream) {
-                        origin.orphan_since = Some(now);
-                    }
-                }
-                _ => self.close_stream(stream),
-            }
-        }
-    }
-
-    /// Removes what has not connected in time and what has gone silent.
-    pub(super) fn drop_silent_legs(&mut self, now: Instant) {
-        let lost: Vec<LegId> = self
-            .legs
-            .iter()
-            .filter(|(_, leg)| is_lost(leg, now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in lost {
-            tracing::info!(leg = id.0, "leg lost");
-            self.end_leg(id, now);
-        }
-    }
-}
-
-fn is_lost(leg: &Leg, now: Instant) -> bool {
-    if leg.deadline.is_some_and(|deadline| now >= deadline) {
-        return true;
-    }
-    let silent = now.saturating_duration_since(leg.heard_at);
-    match (&leg.purpose, leg.state) {
-        (Purpose::TrunkDown(_), LegState::Connected) => silent > TRUNK_CONSENT_TIME,
-        (Purpose::TrunkUp(dialler), LegState::Connected) => {
-            silent > TRUNK_CONSENT_TIME
-                || now.saturating_duration_since(dialler.media_at)
-                    > super::trunks::PARENT_SILENT_MAX
-        }
-        (_, LegState::Connected) => silent > CONSENT_TIME,
-        _ => false,
     }
 }

@@ -21,10 +21,15 @@ const RETIRED_MAX: usize = 16;
 const CHECKS_MAX: usize = 8;
 
 impl Core {
-    /// Follows a plan. Only what differs is touched: a trunk with the same peer and credentials keeps running.
+    /// Follows a plan. Only what differs is touched: a trunk with the same peer and credentials keeps running, and
+    /// so does the session of a site that still has its place. Another conference ends all sessions.
     pub(in crate::media) fn set_plan(&mut self, plan: RelayPlan, now: Instant) {
         for (id, _) in self.trunks_not_in(&plan) {
             self.remove_leg(id, now);
+        }
+        let before = self.plan.as_ref().map(|plan| &plan.conference);
+        if before.is_some_and(|before| *before != plan.conference) {
+            self.remove_sessions(now);
         }
         for child in &plan.children {
             self.follow_child(child, now);
@@ -33,6 +38,7 @@ impl Core {
             self.follow_parent(parent, now);
         }
         self.plan = Some(plan);
+        self.note_unplanned(now);
         self.version += 1;
         self.dial(now);
         self.point_slots(now);

@@ -177,6 +177,84 @@ fn a_hall_that_writes_its_neighbours_address_does_not_get_it() {
 }
 
 #[test]
+fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let first = world.publisher(relay, "A");
+    let other = world.publisher(relay, "B");
+    let hall = world.watcher(relay, LegRole::Watch, Some("A"));
+    world.send_rtp(first, &vp8(VIDEO_SSRC, 0, 0, true));
+    let second = world.publisher(relay, "A");
+    assert!(world.guests[first].closed, "the peer is told");
+    assert!(!world.guests[other].closed && !world.guests[hall].closed);
+    world.send_rtp(second, &vp8(VIDEO_SSRC, 0, 0, true));
+    assert_eq!(world.report(relay).feeds.len(), 1);
+}
+
+#[test]
+fn a_site_that_leaves_the_plan_has_half_a_minute_and_a_conference_that_ends_none() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let now = world.now;
+    world.relays[relay]
+        .core
+        .set_plan(plan(1, &["HUB"], vec![], vec![]), now);
+    let [a, b] = ["A", "B"].map(|site| world.watcher(relay, LegRole::Watch, Some(site)));
+    let room = world.watcher(relay, LegRole::Program, None);
+    let stay = |world: &mut World, time: u64| {
+        for _ in 0..time {
+            for guest in [a, b, room] {
+                let check = world.guests[guest].check();
+                world.send(guest, &check);
+            }
+            world.pass(Duration::from_secs(1));
+        }
+    };
+    let mut without_a = plan(2, &["HUB"], vec![], vec![]);
+    without_a.sites.retain(|site| site.as_str() != "A");
+    world.relays[relay].core.set_plan(without_a.clone(), now);
+    stay(&mut world, 29);
+    assert!(!world.guests[a].closed, "time to go over");
+    stay(&mut world, 3);
+    let closed = |world: &World| [a, b, room].map(|guest| world.guests[guest].closed);
+    assert_eq!(closed(&world), [true, false, false]);
+    without_a.conference = "another".parse().expect("an id");
+    let now = world.now;
+    world.relays[relay].core.set_plan(without_a, now);
+    world.settle();
+    assert_eq!(closed(&world), [true, true, true]);
+    assert!(world.report(relay).legs.is_empty());
+}
+
+#[test]
+fn the_control_room_leaves_room_for_halls() {
+    let mut world = World::new();
+    let relay = world.relay();
+    for _ in 0..16 {
+        world.watcher(relay, LegRole::Program, None);
+    }
+    let guest = world.guests.len() - 1;
+    let spec = |role, site: Option<&str>| crate::media::LegSpec {
+        session: "s".to_owned(),
+        role,
+        site: site.map(|site| site.parse().expect("a site code")),
+        local: crate::media::IceCredentials::random(),
+        remote: crate::media::IceCredentials::random(),
+        remote_fingerprints: vec![world.guests[guest].fingerprint()],
+        media: LegMedia::Watch(slots()),
+    };
+    let (one_more, hall) = (
+        spec(LegRole::Return, Some("A")),
+        spec(LegRole::Watch, Some("A")),
+    );
+    let now = world.now;
+    let core = &mut world.relays[relay].core;
+    let refused = core.open_leg(one_more, now).err();
+    assert_eq!(refused, Some(MediaError::TooManyLegs { legs_max: 16 }));
+    assert!(core.open_leg(hall, now).is_ok());
+}
+
+#[test]
 fn the_bound_on_legs_holds() {
     let mut world = World::new();
     let relay = world.relay();
@@ -190,8 +268,8 @@ fn the_bound_on_legs_holds() {
     for n in 0..65 {
         let spec = crate::media::LegSpec {
             session: format!("s{n}"),
-            role: LegRole::Program,
-            site: None,
+            role: LegRole::Watch,
+            site: Some("A".parse().expect("a site code")),
             local: crate::media::IceCredentials::random(),
             remote: world.guests[0].ice.clone(),
             remote_fingerprints: vec![world.guests[0].fingerprint()],

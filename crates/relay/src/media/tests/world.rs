@@ -6,7 +6,7 @@ use crate::media::{
     Codec, IceCredentials, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig, PublishedTrack,
     SlotPurpose, WatchSlot,
 };
-use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan};
+use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan, SiteCode};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -282,6 +282,12 @@ impl World {
     }
 }
 
+/// The tests' halls, and the program's.
+fn sites(program: &[&str]) -> Vec<SiteCode> {
+    let all = ["A", "B", "HUB"].iter().chain(program);
+    all.map(|site| site.parse().expect("a site code")).collect()
+}
+
 /// A plan whose program is the first of `program` that lives.
 pub(crate) fn plan(
     epoch: u64,
@@ -292,7 +298,7 @@ pub(crate) fn plan(
     RelayPlan {
         epoch,
         conference: "test".parse().expect("an id"),
-        sites: Vec::new(),
+        sites: sites(program),
         program: program
             .iter()
             .map(|site| site.parse().expect("a site code"))
