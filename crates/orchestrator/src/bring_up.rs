@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const FIRST_USER: &str = "admin";
 
-/// Users of the configuration, where they are new or changed.
+/// Users of the configuration, where they are new or changed. Who is no longer in it, is no longer a user.
 pub async fn make_users(accounts: &Accounts, users: &[config::User]) -> Result<(), VaultError> {
     for user in users {
         let known = accounts.check(&user.name, &user.password);
@@ -23,6 +23,12 @@ pub async fn make_users(accounts: &Accounts, users: &[config::User]) -> Result<(
                 .put_user(&user.name, user.role, &user.password)
                 .await?;
         }
+    }
+    let named = users.iter().map(|user| user.name.as_str());
+    let kept = named.chain([FIRST_USER]).map(str::to_owned).collect();
+    let gone = accounts.keep_only(kept).await?;
+    if gone > 0 {
+        tracing::info!(gone, "users that the configuration no longer names: {gone}");
     }
     Ok(())
 }
@@ -99,4 +105,49 @@ fn read_list(file: &Path) -> std::io::Result<SiteList> {
         return Ok(SiteList::Toml(std::fs::read_to_string(file)?));
     }
     Ok(SiteList::Csv(std::fs::read(file)?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Log;
+
+    fn user(name: &str) -> config::User {
+        config::User {
+            name: name.to_owned(),
+            role: Role::Viewer,
+            password: "correct horse".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_taken_out_of_the_configuration_is_locked_out() {
+        let data = tempfile::tempdir().expect("a folder");
+        let log = Log::open(&data.path().join("log.db")).expect("a log");
+        let accounts = Accounts::load(&log).await.expect("empty");
+        accounts
+            .put_user(FIRST_USER, Role::Operator, "correct horse")
+            .await
+            .expect("kept");
+        let both = [user("lan"), user("minh")];
+        make_users(&accounts, &both).await.expect("made");
+        let mut cookies = Vec::new();
+        for name in [FIRST_USER, "lan", "minh"] {
+            cookies.push(accounts.open_session(name, 0).await.expect("kept"));
+        }
+
+        make_users(&accounts, &both[..1]).await.expect("made");
+        let accounts = Accounts::load(&log).await.expect("read");
+        assert_eq!(accounts.check("minh", "correct horse"), None);
+        // A user of the same name who comes back finds no session of the one who left.
+        make_users(&accounts, &both).await.expect("made");
+        let theirs: Vec<_> = cookies
+            .iter()
+            .map(|cookie| accounts.session(cookie, 1).map(|person| person.user))
+            .collect();
+        assert_eq!(
+            theirs,
+            [Some(FIRST_USER.to_owned()), Some("lan".to_owned()), None]
+        );
+    }
 }

@@ -6,7 +6,7 @@ use crate::vault::{self, VaultError};
 use aws_lc_rs::digest;
 use protocol::Role;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -96,6 +96,25 @@ impl Accounts {
             state.sessions.retain(|_, session| session.user != user);
         })
         .await
+    }
+
+    /// Removes every user who is not among `names`, and ends their sessions; answers how many they were.
+    pub async fn keep_only(&self, names: BTreeSet<String>) -> Result<usize, VaultError> {
+        let gone = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            let known = state.users.keys();
+            known.filter(|user| !names.contains(*user)).count()
+        };
+        if gone > 0 {
+            self.change(move |state| {
+                state.users.retain(|user, _| names.contains(user));
+                state
+                    .sessions
+                    .retain(|_, session| names.contains(&session.user));
+            })
+            .await?;
+        }
+        Ok(gone)
     }
 
     /// Checks a password. Blocks for a hash.
