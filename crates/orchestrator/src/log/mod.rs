@@ -37,6 +37,8 @@ pub use writer::Stats;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -68,6 +70,7 @@ impl Log {
         prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Self, LogError> {
         let lock = lock(path)?;
+        create_private(path)?;
         let mut connection = Connection::open(path)?;
         schema::prepare(&mut connection)?;
         prepare(&connection)?;
@@ -168,6 +171,20 @@ impl Log {
             read(&reader.lock().unwrap_or_else(PoisonError::into_inner))
         });
         task.await.map_err(|_| LogError::Closed)?
+    }
+}
+
+/// The vault is in it, so nobody else reads it, whatever folder it is in. SQLite would leave that to the
+/// umask; its `-wal` and `-shm` take the file's own mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match file {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
     }
 }
 

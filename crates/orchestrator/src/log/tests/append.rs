@@ -35,6 +35,21 @@ async fn what_is_appended_reads_back_in_order_after_a_restart() {
 }
 
 #[tokio::test]
+async fn nobody_else_reads_the_log_in_a_folder_that_everybody_may_enter() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = folder();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let log = Log::open(&path).unwrap();
+    append_one(&log, &thanh_hoa(), 0).await;
+    for end in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{end}: {mode:o}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_comes_second_is_told_where_the_stream_is() {
     let (_folder, path) = folder();
     let log = Log::open(&path).unwrap();
