@@ -143,8 +143,9 @@ impl From<Refusal> for ApiError {
             | Refusal::IllegalStep { .. }
             | Refusal::CountsNotTaken(_)
             | Refusal::SiteNotCounted(_)
-            | Refusal::ReportIdReused => StatusCode::CONFLICT,
-            Refusal::TooManyReports { .. } => StatusCode::TOO_MANY_REQUESTS,
+            | Refusal::ReportIdReused
+            // For good, so not 429: that one asks to be tried again.
+            | Refusal::TooManyReports { .. } => StatusCode::CONFLICT,
             Refusal::BadTitle(_)
             | Refusal::BadSite { .. }
             | Refusal::BadTree(_)
@@ -173,7 +174,17 @@ pub fn import_problem(faults: Vec<conference::import::Fault>) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use axum::response::IntoResponse;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_site_that_has_sent_all_its_reports_is_not_asked_to_try_again() {
+        let site = "A".parse().expect("a code");
+        let refusal = Refusal::TooManyReports { site, most: 1 };
+        let answer = ApiError::from(refusal).into_response();
+        assert_eq!(answer.status(), StatusCode::CONFLICT);
+    }
 
     proptest! {
         #[test]
