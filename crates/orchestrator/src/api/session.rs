@@ -13,6 +13,7 @@ use protocol::{Problem, SessionView, SignIn};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
 /// Sign in: the answer sets the session cookie.
 #[utoipa::path(
@@ -83,15 +84,12 @@ async fn check(app: &Arc<App>, given: SignIn) -> ApiResult<Option<(SessionView, 
     if given.password.len() > PASSWORD_BYTES_MAX {
         return Ok(None);
     }
-    let _turn = app
-        .sign_ins
-        .acquire()
-        .await
-        .map_err(|error| ApiError::fault(&error))?;
-    let accounts = Arc::clone(app);
-    let checked =
-        tokio::task::spawn_blocking(move || accounts.accounts.check(&given.user, &given.password));
-    let Some(person) = checked.await.map_err(|error| ApiError::fault(&error))? else {
+    let checked = in_turn(
+        app,
+        |app| &app.sign_ins,
+        move |app| app.accounts.check(&given.user, &given.password),
+    );
+    let Some(person) = checked.await? else {
         return Ok(None);
     };
     let opened = app
@@ -108,6 +106,39 @@ async fn check(app: &Arc<App>, given: SignIn) -> ApiResult<Option<(SessionView, 
     )))
 }
 
+/// Hashes off the event loop, when it is this one's turn. The turn ends with the hash and not with the
+/// request: who hangs up and asks again gets no more of the machine than who waits.
+async fn in_turn<S, T>(
+    owner: &Arc<S>,
+    turns: fn(&S) -> &Semaphore,
+    hash: impl FnOnce(&S) -> T + Send + 'static,
+) -> ApiResult<T>
+where
+    S: Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let turn = turns(owner).acquire().await;
+    turn.map_err(|error| ApiError::fault(&error))?.forget();
+    let turn = Turn {
+        owner: Arc::clone(owner),
+        turns,
+    };
+    let hashed = tokio::task::spawn_blocking(move || hash(&turn.owner));
+    hashed.await.map_err(|error| ApiError::fault(&error))
+}
+
+/// A turn that may outlive the request it was taken for.
+struct Turn<S> {
+    owner: Arc<S>,
+    turns: fn(&S) -> &Semaphore,
+}
+
+impl<S> Drop for Turn<S> {
+    fn drop(&mut self) {
+        (self.turns)(&self.owner).add_permits(1);
+    }
+}
+
 fn set_cookie(app: &App, cookie: &str) -> String {
     let secure = if app.is_tls { "; Secure" } else { "" };
     format!("{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=129600{secure}")
@@ -117,5 +148,32 @@ fn user_of(caller: Caller) -> String {
     match caller {
         Caller::Person(person) => person.user,
         Caller::Hall { site, .. } => site.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn who_hangs_up_frees_no_turn_before_the_hash_is_made() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (begun, mut has_begun) = tokio::sync::oneshot::channel();
+        let (finish, finished) = mpsc::channel::<()>();
+        let hash = move |_: &Semaphore| {
+            begun.send(()).expect("awaited");
+            finished.recv().expect("told to finish");
+        };
+        tokio::select! {
+            biased;
+            begun = &mut has_begun => begun.expect("it runs"),
+            _ = in_turn(&turns, |turns| turns, hash) => panic!("not before it is told to finish"),
+        }
+        assert_eq!(turns.available_permits(), 0, "the hash is still being made");
+        finish.send(()).expect("it waits");
+        let second = in_turn(&turns, |turns| turns, |_| 2).await;
+        assert_eq!(second.ok(), Some(2));
+        assert_eq!(turns.available_permits(), 1);
     }
 }
