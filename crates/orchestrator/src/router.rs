@@ -5,8 +5,9 @@ use crate::app::App;
 use crate::auth::Least::{Anybody, Hall, Operator, SiteOrOperator, Viewer};
 use crate::console_files;
 use crate::edge;
+use crate::relays::link::Unproven;
 use crate::route_table::RouteTable;
-use axum::Router;
+use axum::{Extension, Router};
 use std::sync::Arc;
 use utoipa_axum::routes;
 
@@ -35,6 +36,7 @@ pub fn service(app: &Arc<App>) -> Router {
     let (api, description) = routes(app).into_parts();
     let public = api
         .merge(docs::routes(description))
-        .fallback(console_files::serve);
+        .fallback(console_files::serve)
+        .layer(Extension(Unproven::default()));
     edge::around(app, public)
 }

@@ -7,14 +7,16 @@ use crate::app::App;
 use crate::auth::installation::verify;
 use crate::auth::{base64url, from_base64url, random};
 use crate::conference_actor::{Handle, RelayPost};
-use crate::problem::ApiResult;
+use crate::problem::{ApiError, ApiResult};
 use crate::socket::{self, Incoming, Upgrade};
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocket;
 use axum::response::Response;
-use protocol::{FromRelay, RelayWelcome, ToRelay, VERSION};
+use protocol::{FromRelay, Problem, RelayWelcome, ToRelay, VERSION};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// A report of 250 halls is about 150 KiB.
@@ -26,16 +28,43 @@ const ORCHESTRATOR: &[u8] = b"diemcau orchestrator";
 /// What the relay signs, before the orchestrator's nonce.
 const RELAY: &[u8] = b"diemcau relay";
 const NONCE_BYTES: usize = 32;
+/// Links at once whose other side has not proved that it is a relay: anybody may open one. All relays of an
+/// installation that come back in the same moment fit.
+/// Overflow: refused with 503 and counted; a relay comes again.
+const UNPROVEN_LINKS_MAX: usize = 64;
+
+/// Room for links that have proved nothing yet.
+#[derive(Clone)]
+pub struct Unproven(Arc<Semaphore>);
+
+impl Default for Unproven {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(UNPROVEN_LINKS_MAX)))
+    }
+}
 
 /// A relay's control link. A web socket; the relay proves its identity key in it.
 #[utoipa::path(
     get, path = "/api/relays/link", tag = "relays",
-    responses((status = 101, description = "web socket of `FromRelay` and `ToRelay` messages"))
+    responses(
+        (status = 101, description = "web socket of `FromRelay` and `ToRelay` messages"),
+        (status = 503, body = Problem, description = "too many links at once that have proved nothing"),
+    )
 )]
-pub async fn link(State(app): State<Arc<App>>, upgrade: Upgrade) -> ApiResult<Response> {
+pub async fn link(
+    State(app): State<Arc<App>>,
+    Extension(Unproven(unproven)): Extension<Unproven>,
+    upgrade: Upgrade,
+) -> ApiResult<Response> {
+    let room = unproven.try_acquire_owned().map_err(|_| {
+        app.metrics.relay_links_refused.inc();
+        ApiError::unavailable("too many links at once whose relay is not known yet")
+    })?;
     Ok(
         upgrade.run(MESSAGE_BYTES_MAX, move |mut socket| async move {
-            let reason = match prove(&app, &mut socket).await {
+            let proved = prove(&app, &mut socket).await;
+            drop(room);
+            let reason = match proved {
                 Ok(record) => {
                     tracing::info!(relay = %record.id, "a control link is up");
                     let reason = serve(&app, &mut socket, &record).await;

@@ -5,6 +5,7 @@ use crate::relay::{Relay, report};
 use protocol::{LegState, LinkState, RelayPlan, WatchGrant};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
 
 /// Waits for a plan like this.
 async fn plan(link: &mut Socket, is_it: impl Fn(&RelayPlan) -> bool) -> RelayPlan {
@@ -159,6 +160,33 @@ async fn who_does_not_prove_the_registered_key_gets_no_plan() {
             .await
             .contains("diemcau_orchestrator_relay_links_refused_total 5")
     );
+}
+
+#[tokio::test]
+async fn links_that_prove_nothing_are_bounded_and_a_proven_one_is_none_of_them() {
+    let service = Service::with_thanh_hoa().await;
+    let at = service.anybody();
+    let mut proven = Relay::new("province", 5004).link(&at).await;
+    plan(&mut proven, |_| true).await;
+    let mut silent = Vec::new();
+    let refusal = loop {
+        match at.socket("/api/relays/link").await {
+            Ok(link) => silent.push(link),
+            Err(Error::Http(answer)) => break answer,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(silent.len() < 1_000, "a thousand strangers were let in");
+    };
+    assert_eq!(refusal.status(), 503);
+    assert!(refusal.headers().contains_key("retry-after"));
+    assert!(silent.len() >= 64, "{} were let in", silent.len());
+
+    drop(silent);
+    while at.socket("/api/relays/link").await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    proven.say(&report(900, "TINHUY-TH", 0, false)).await;
+    plan(&mut proven, |plan| plan.epoch > 900).await;
 }
 
 #[tokio::test]
