@@ -1,13 +1,13 @@
 //! Users and their sessions, kept in the vault: they outlive a restart.
 
 use super::{base64url, password, random};
-use crate::log::Log;
+use crate::log::{Log, LogError};
 use crate::vault::{self, VaultError};
 use aws_lc_rs::digest;
 use protocol::Role;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -20,9 +20,9 @@ const SESSIONS_MAX: usize = 1024;
 /// All users and sessions.
 pub struct Accounts {
     log: Log,
-    state: RwLock<State>,
+    state: Arc<RwLock<State>>,
     /// Held from reading the state to replacing it, across the commit.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -68,8 +68,8 @@ impl Accounts {
         let state = vault::get(log, NAME).await?.unwrap_or_default();
         Ok(Self {
             log: log.clone(),
-            state: RwLock::new(state),
-            changing: Mutex::default(),
+            state: Arc::new(RwLock::new(state)),
+            changing: Arc::default(),
         })
     }
 
@@ -187,18 +187,24 @@ impl Accounts {
         .await
     }
 
-    /// What is changed counts when it is committed.
+    /// What is changed counts when it is committed. Once begun it goes on to its end, also when who asked does
+    /// not wait for it: the vault and the memory say the same.
     async fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), VaultError> {
-        let _turn = self.changing.lock().await;
+        let turn = Arc::clone(&self.changing).lock_owned().await;
         let mut next = self
             .state
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         change(&mut next);
-        vault::put(&self.log, NAME, &next).await?;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
+        let (log, state) = (self.log.clone(), Arc::clone(&self.state));
+        let keeping = tokio::spawn(async move {
+            vault::put(&log, NAME, &next).await?;
+            *state.write().unwrap_or_else(PoisonError::into_inner) = next;
+            drop(turn);
+            Ok(())
+        });
+        keeping.await.map_err(|_| LogError::Closed)?
     }
 }
 
@@ -257,6 +263,25 @@ mod tests {
             .put_user("lan", Role::Operator, "second")
             .await
             .expect("kept");
+        assert_eq!(accounts.session(&cookie, 1), None);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_while_signing_out_is_signed_out() {
+        let data = tempfile::tempdir().expect("a folder");
+        let accounts = Accounts::load(&log(&data)).await.expect("empty");
+        accounts
+            .put_user("lan", Role::Operator, "first")
+            .await
+            .expect("kept");
+        let cookie = accounts.open_session("lan", 0).await.expect("kept");
+        tokio::select! {
+            biased;
+            _ = accounts.close_session(&cookie) => panic!("a commit takes its time"),
+            () = std::future::ready(()) => {}
+        }
+        // The next change waits for the one before it.
+        accounts.open_session("lan", 0).await.expect("kept");
         assert_eq!(accounts.session(&cookie, 1), None);
     }
 
