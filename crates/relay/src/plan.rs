@@ -84,7 +84,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Puts `next` in force. The same epoch again changes nothing; a lower one is refused.
+    /// Puts `next` in force. The same plan again changes nothing; one of a lower epoch is refused. Another plan
+    /// of the same epoch is followed: the orchestrator's word now, whatever its log has lost meanwhile.
     /// Writes to disk: call it where blocking is allowed.
     pub fn replace(&self, next: RelayPlan) -> Result<(), PlanRefusal> {
         let in_force = self.epoch();
@@ -94,7 +95,7 @@ impl Plan {
                 in_force,
             });
         }
-        if next.epoch == in_force && self.now().is_some() {
+        if self.now().is_some_and(|now| *now == next) {
             return Ok(());
         }
         if let Some(file) = &self.file {

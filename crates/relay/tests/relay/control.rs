@@ -100,6 +100,28 @@ async fn a_damaged_plan_on_disk_is_set_aside_and_the_next_one_followed() {
 }
 
 #[tokio::test]
+async fn another_plan_of_the_same_epoch_is_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let token = orchestrator.token(&claims(hall("B")));
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    orchestrator.tell(plan(5, &["A"]));
+    reported(&mut orchestrator, 5).await;
+    assert_eq!(
+        bench.post("/whip/B", &token, WHIP_OFFER).await.status(),
+        404
+    );
+    orchestrator.tell(plan(5, &["B"]));
+    let followed = async {
+        while bench.post("/whip/B", &token, WHIP_OFFER).await.status() != 201 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, followed).await.expect("B may come in");
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn an_orchestrator_with_another_key_is_not_believed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = Orchestrator::start().await;
