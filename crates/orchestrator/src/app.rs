@@ -9,13 +9,13 @@ use crate::conference_actor::Handle;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::problem::{ApiError, ApiResult};
-use crate::relays::{Record, Registry};
+use crate::relays::{Places, Registry};
 use axum::http::StatusCode;
-use protocol::{ConferenceId, SiteCode};
+use protocol::ConferenceId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -102,29 +102,14 @@ impl App {
             metrics: self.metrics.clone(),
         }
     }
-
-    /// Tells the conference of a relay's site about the relay.
-    pub async fn make_known(&self, record: Record) {
-        if let Some(handle) = self.conferences.with_site(&record.site).await {
-            // An actor that has ended learns of the relay when it is started again.
-            drop(handle.relay_known(record).await);
-        }
-    }
 }
 
 /// Every conference's actor.
+#[derive(Default)]
 pub struct Conferences {
     all: RwLock<BTreeMap<ConferenceId, Handle>>,
-    changed: watch::Sender<usize>,
-}
-
-impl Default for Conferences {
-    fn default() -> Self {
-        Self {
-            all: RwLock::default(),
-            changed: watch::Sender::new(0),
-        }
-    }
+    /// Which of them each relay serves.
+    pub places: Places,
 }
 
 impl Conferences {
@@ -137,36 +122,33 @@ impl Conferences {
     }
 
     /// All of them, by id.
-    pub fn all(&self) -> Vec<Handle> {
+    pub fn all(&self) -> BTreeMap<ConferenceId, Handle> {
         self.all
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+            .clone()
     }
 
-    /// Adds one.
+    /// Adds one. Relays that stand at its sites are placed by [`App::place_relays`].
     pub fn add(&self, id: ConferenceId, handle: Handle) {
         self.all
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, handle);
-        self.changed.send_modify(|count| *count += 1);
     }
+}
 
-    /// Changes when one is added.
-    pub fn changed(&self) -> watch::Receiver<usize> {
-        self.changed.subscribe()
-    }
-
-    /// The first conference that has this site: the one a relay at that site serves.
-    pub async fn with_site(&self, site: &SiteCode) -> Option<Handle> {
-        for handle in self.all() {
-            if handle.site(site.clone()).await.is_ok() {
-                return Some(handle);
-            }
-        }
-        None
+#[cfg(test)]
+impl App {
+    /// A service that does not listen, on a log in `folder`.
+    pub async fn for_a_test(folder: &std::path::Path, more: &str) -> Arc<Self> {
+        let text = format!("[data]\ndir = \"data\"\n[http]\nlisten = \"127.0.0.1:0\"\n{more}");
+        let file = folder.join("serve.toml").display().to_string();
+        let config = crate::Config::from_toml(&text, &file).expect("a good configuration");
+        let registry = telemetry::prometheus::Registry::new();
+        let metrics = Metrics::register(&registry).expect("metrics");
+        let stop = CancellationToken::new();
+        let app = crate::orchestrator::open(&config, config.http.listen, metrics, stop).await;
+        Arc::new(app.expect("it opens"))
     }
 }

@@ -79,7 +79,7 @@ mod tests {
         // A machine that came up in the year 2000, and was set right a moment later.
         let steady = Steady {
             begun,
-            begun_wall: Duration::from_secs(946_684_800),
+            begun_wall: Duration::from_hours(262_968),
         };
         let at = |ms| steady.at_ms(begun + Duration::from_millis(ms));
         assert_eq!(

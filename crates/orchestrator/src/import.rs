@@ -92,20 +92,7 @@ fn start(app: &App, id: ConferenceId, past: Past, journal: Journal) -> Handle {
         .map(|site| convert::wire_site(&site.code))
         .collect();
     app.join_codes.add(&app.keys, &id, codes.iter());
-    let here = app
-        .relays
-        .all()
-        .into_iter()
-        .filter(|record| codes.contains(&record.site))
-        .collect();
-    let handle = conference_actor::spawn(
-        id.clone(),
-        past,
-        journal,
-        here,
-        app.tools(),
-        app.stop.clone(),
-    );
+    let handle = conference_actor::spawn(id.clone(), past, journal, app.tools(), app.stop.clone());
     app.conferences.add(id, handle.clone());
     handle
 }

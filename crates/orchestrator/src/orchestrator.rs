@@ -103,6 +103,7 @@ impl Orchestrator {
         let app = Arc::new(open(&config, http, metrics, stop.clone()).await?);
         bring_up::resume_conferences(&app).await?;
         bring_up::import_conferences(&app, &config.conferences).await?;
+        app.place_relays().await;
 
         let serving = tokio::spawn(public.serve(router::service(&app), stop.clone()));
         let metrics = match &config.metrics {
@@ -152,7 +153,8 @@ impl Running {
     }
 }
 
-async fn open(
+/// Everything but the listeners.
+pub(crate) async fn open(
     config: &Config,
     http: SocketAddr,
     metrics: Metrics,

@@ -10,7 +10,7 @@ use crate::app::ConferenceTools;
 use crate::clock::{self, Now};
 use crate::convert;
 use crate::journal::{Journal, Operation, Past};
-use crate::relays::{Layout, Record};
+use crate::relays::Layout;
 use conference::Conference;
 use protocol::{ConferenceId, ConferenceView, RelayId, SiteCode};
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Messages taken at once: their commands share one commit.
 const BATCH_MAX: usize = 64;
+
+pub(super) const TICKS_PER_SECOND: u64 = 1_000 / PUBLISH_EVERY.as_millis() as u64;
 
 /// What an actor owns.
 pub(super) struct State {
@@ -34,12 +36,19 @@ pub(super) struct State {
     pub layout: Layout,
     /// Epoch and digest of the plan in force.
     pub plan: (u64, String),
+    /// A relay follows a plan of this epoch that the log does not know: the next is above it.
+    pub epoch_floor: u64,
     /// Sites, chair or relays changed since the layout was made.
     pub layout_is_old: bool,
+    /// The log refused the last plan: it is tried again on this tick.
+    pub plan_due_tick: Option<u64>,
+    /// The stream is not where the journal thinks: it is read again before anything is decided.
+    pub out_of_step: bool,
     /// Something changed since it was last shown.
     pub dirty: bool,
     publishing: Publishing,
     pub next_link: u64,
+    pub ticks: u64,
 }
 
 /// Starts the actor of a conference from its past.
@@ -47,7 +56,6 @@ pub fn spawn(
     id: ConferenceId,
     past: Past,
     journal: Journal,
-    records: Vec<Record>,
     tools: ConferenceTools,
     stop: CancellationToken,
 ) -> Handle {
@@ -56,34 +64,39 @@ pub fn spawn(
         mailbox,
         dropped: tools.metrics.dropped_messages.clone(),
     };
-    let now_ms = clock::steady_ms();
-    let links = past
-        .links
-        .into_iter()
-        .map(|(site, (state, since_ms))| (site, SiteLink::new(state, since_ms, now_ms)));
-    let state = State {
-        conference: past.conference,
-        journal,
-        relays: records
-            .into_iter()
-            .map(|record| (record.id.clone(), RelayState::new(record)))
-            .collect(),
-        links: links.collect(),
-        seats: Seats::default(),
-        layout: Layout::default(),
-        plan: past.plan.unwrap_or_default(),
-        layout_is_old: true,
-        dirty: true,
-        publishing: Publishing::new(),
-        next_link: 0,
-        tools,
-        id,
-    };
-    tokio::spawn(state.run(messages, stop));
+    tokio::spawn(State::new(id, past, journal, tools).run(messages, stop));
     handle
 }
 
 impl State {
+    /// What the past adds up to. Relays are made known afterwards.
+    pub fn new(id: ConferenceId, past: Past, journal: Journal, tools: ConferenceTools) -> Self {
+        let now_ms = clock::steady_ms();
+        let links = past
+            .links
+            .into_iter()
+            .map(|(site, (state, since_ms))| (site, SiteLink::new(state, since_ms, now_ms)));
+        Self {
+            conference: past.conference,
+            journal,
+            relays: BTreeMap::new(),
+            links: links.collect(),
+            seats: Seats::default(),
+            layout: Layout::default(),
+            plan: past.plan.unwrap_or_default(),
+            epoch_floor: 0,
+            layout_is_old: false,
+            plan_due_tick: None,
+            out_of_step: false,
+            dirty: true,
+            publishing: Publishing::new(),
+            next_link: 0,
+            ticks: 0,
+            tools,
+            id,
+        }
+    }
+
     async fn run(mut self, mut messages: mpsc::Receiver<Message>, stop: CancellationToken) {
         let mut tick = interval(PUBLISH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -137,7 +150,8 @@ impl State {
                 seat,
             } => self.seat(site, token_id, seat).await,
             Message::HallHealth { site, seat, health } => self.hall_health(&site, seat, health),
-            Message::RelayKnown(record) => self.relay_known(record),
+            Message::RelaysKnown(records) => self.relays_known(records),
+            Message::RelayGone(relay) => self.relay_gone(&relay),
             Message::RelayPost(relay, answer) => drop(answer.send(self.relay_post(&relay))),
             Message::RelayReport {
                 relay,
@@ -153,11 +167,13 @@ impl State {
             conference_title: self.conference.title().to_owned(),
             name: state.site.name.clone(),
             relay_url: self.relay_url(site).map(str::to_owned),
+            sitting: self.conference.sitting().state,
+            has_plan: self.plan.0 > 0,
         })
     }
 
     /// What time alone changes: who has gone, whose link got better or worse.
-    async fn look_around(&mut self) {
+    pub(super) async fn look_around(&mut self) {
         for site in self.seats.clear_gone() {
             self.link(&site).handle_seated(false);
             self.dirty = true;
@@ -168,6 +184,19 @@ impl State {
         let changed = self.judge_links();
         self.dirty |= !changed.is_empty();
         self.note(changed).await;
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(TICKS_PER_SECOND) {
+            // Reasons and measurements age by time alone.
+            self.dirty = true;
+        }
+        if self.plan_due_tick.is_some_and(|tick| tick <= self.ticks) {
+            self.plan_due_tick = None;
+            self.layout_is_old = true;
+        }
+        if self.ticks.is_multiple_of(5 * TICKS_PER_SECOND) {
+            // Whether it can be read is told by the log's own error; commands are refused until then.
+            let _ = self.read_back().await;
+        }
     }
 
     fn judge_links(&mut self) -> Vec<Operation> {
@@ -212,3 +241,7 @@ impl State {
         self.dirty = false;
     }
 }
+
+#[cfg(test)]
+#[path = "log_fault_tests.rs"]
+mod log_fault_tests;

@@ -19,9 +19,9 @@ impl State {
         let Some(state) = self.hall_state(&site, now) else {
             return;
         };
-        let (seat, taken_over) =
-            self.seats
-                .sit(site.clone(), token_id.clone(), state, now.steady_ms);
+        let (seat, taken_over) = self
+            .seats
+            .sit(site.clone(), &token_id, state, now.steady_ms);
         self.link(&site).handle_seated(true);
         self.dirty = true;
         drop(answer.send(seat));

@@ -3,10 +3,10 @@
 use crate::problem::{ApiError, ApiResult};
 use crate::relays::Record;
 use axum::extract::ws::Utf8Bytes;
-use conference::{Actor as Who, Command};
+use conference::{Actor as Who, Command, SittingState};
 use protocol::{
     ByeCause, ConferenceView, Counts, HallHealth, HallState, HeadCount, MediaEndpoints, RelayId,
-    RelayPlan, RelayReport, SiteCode, SittingState, SittingView,
+    RelayPlan, RelayReport, SiteCode, SittingView,
 };
 use std::sync::Arc;
 use telemetry::prometheus::IntCounter;
@@ -38,8 +38,10 @@ pub(super) enum Message {
         seat: u64,
         health: HallHealth,
     },
-    /// A relay registered, or is reached elsewhere now.
-    RelayKnown(Record),
+    /// These relays have their place here. One that was known before is reached elsewhere now.
+    RelaysKnown(Vec<Record>),
+    /// A relay has its place at another conference now.
+    RelayGone(RelayId),
     /// A relay opens its control link.
     RelayPost(RelayId, oneshot::Sender<Option<RelayPost>>),
     /// A relay's report.
@@ -121,6 +123,10 @@ pub struct SiteAbout {
     pub name: String,
     /// Base URL of the relay it attaches to.
     pub relay_url: Option<String>,
+    /// Where its conference's sitting is.
+    pub sitting: SittingState,
+    /// Its conference has had relays.
+    pub has_plan: bool,
 }
 
 impl SiteAbout {
@@ -165,7 +171,7 @@ impl Handle {
     }
 
     /// Moves the sitting.
-    pub async fn step(&self, by: Who, to: SittingState) -> ApiResult<SittingView> {
+    pub async fn step(&self, by: Who, to: protocol::SittingState) -> ApiResult<SittingView> {
         let command = Command::MoveSitting {
             to: crate::convert::rules_state(to),
             by,
@@ -207,12 +213,14 @@ impl Handle {
         self.tell(Message::HallHealth { site, seat, health });
     }
 
-    /// Makes a relay known.
-    pub async fn relay_known(&self, record: Record) -> ApiResult<()> {
-        self.mailbox
-            .send(Message::RelayKnown(record))
-            .await
-            .map_err(|_| gone())
+    /// Makes relays known, all of them under one plan.
+    pub async fn relays_known(&self, records: Vec<Record>) -> ApiResult<()> {
+        self.send(Message::RelaysKnown(records)).await
+    }
+
+    /// Tells that a relay serves another conference now.
+    pub async fn relay_gone(&self, relay: RelayId) -> ApiResult<()> {
+        self.send(Message::RelayGone(relay)).await
     }
 
     /// Opens a relay's control link; `None` when the relay is not known here.
@@ -235,11 +243,12 @@ impl Handle {
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Message) -> ApiResult<T> {
         let (answer, answered) = oneshot::channel();
-        self.mailbox
-            .send(question(answer))
-            .await
-            .map_err(|_| gone())?;
+        self.send(question(answer)).await?;
         answered.await.map_err(|_| gone())
+    }
+
+    async fn send(&self, message: Message) -> ApiResult<()> {
+        self.mailbox.send(message).await.map_err(|_| gone())
     }
 
     fn tell(&self, message: Message) {

@@ -21,4 +21,4 @@ mod seats;
 mod views;
 
 pub use actor::spawn;
-pub use message::{HallPush, Handle, LiveStream, RelayPost, Seat};
+pub use message::{HallPush, Handle, LiveStream, RelayPost, Seat, SiteAbout};

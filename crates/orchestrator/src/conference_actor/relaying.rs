@@ -1,23 +1,32 @@
 //! Relays of a conference: what they report, and where everybody's place is.
 
-use super::actor::State;
+use super::actor::{State, TICKS_PER_SECOND};
 use super::health::{SiteLink, sights};
 use super::message::RelayPost;
 use super::relay_state::RelayState;
 use crate::clock;
-use crate::journal::Operation;
+use crate::journal::{Entry, Operation};
 use crate::relays::{Layout, Record};
 use protocol::{LinkState, RelayId, RelayReport};
 
 impl State {
-    pub(super) fn relay_known(&mut self, record: Record) {
-        match self.relays.get_mut(&record.id) {
-            Some(known) => known.record = record,
-            None => {
-                self.relays
-                    .insert(record.id.clone(), RelayState::new(record));
+    pub(super) fn relays_known(&mut self, records: Vec<Record>) {
+        for record in records {
+            match self.relays.get_mut(&record.id) {
+                Some(known) => known.record = record,
+                None => {
+                    self.relays
+                        .insert(record.id.clone(), RelayState::new(record));
+                }
             }
         }
+        self.layout_is_old = true;
+        self.dirty = true;
+    }
+
+    /// Its link ends with it, and finds the other conference.
+    pub(super) fn relay_gone(&mut self, relay: &RelayId) {
+        self.relays.remove(relay);
         self.layout_is_old = true;
         self.dirty = true;
     }
@@ -72,38 +81,47 @@ impl State {
             .relays
             .get(relay)
             .map_or(0, |state| state.report().epoch);
-        if reported > self.plan.0 && reported < EPOCH_MAX {
+        if reported > self.plan.0.max(self.epoch_floor) && reported < EPOCH_MAX {
             tracing::warn!(conference = %self.id, %relay, reported, "a relay follows a newer plan than the log knows");
-            self.plan = (reported, String::new());
+            self.epoch_floor = reported;
             self.layout_is_old = true;
         }
     }
 
     /// Places relays and sites anew when something they depend on changed, and tells the relays.
+    ///
+    /// No relay is told of a plan that is not written: after a restart another one could have its epoch.
     pub(super) async fn refresh_layout(&mut self) {
         if !std::mem::take(&mut self.layout_is_old) || self.conference.id().is_none() {
             return;
         }
         let records = self.relays.values().map(|relay| &relay.record);
-        match Layout::make(&self.id, &self.conference, records, &self.tools.keys) {
-            Ok(layout) => self.layout = layout,
+        let layout = match Layout::make(&self.id, &self.conference, records, &self.tools.keys) {
+            Ok(layout) => layout,
             Err(error) => {
                 // Relays go on by the plan they have.
                 tracing::error!(conference = %self.id, %error, "no plan: {error}");
                 return;
             }
+        };
+        let digest = layout.digest();
+        let is_new = digest != self.plan.1 || self.plan.0 < self.epoch_floor;
+        if is_new && !layout.is_empty() {
+            let epoch = self.plan.0.max(self.epoch_floor) + 1;
+            let issued = Operation::PlanIssued {
+                epoch,
+                digest: digest.clone(),
+            };
+            if let Err(error) = self.append(&[Entry::Operation(issued)]).await {
+                tracing::error!(conference = %self.id, %error, "the plan stays as it is: {error}");
+                self.plan_due_tick = Some(self.ticks + TICKS_PER_SECOND);
+                return;
+            }
+            self.plan = (epoch, digest);
+            tracing::info!(conference = %self.id, epoch, "a new plan");
         }
+        self.layout = layout;
         self.dirty = true;
-        let digest = self.layout.digest();
-        if !self.layout.is_empty() && digest != self.plan.1 {
-            self.plan = (self.plan.0 + 1, digest.clone());
-            self.note(vec![Operation::PlanIssued {
-                epoch: self.plan.0,
-                digest,
-            }])
-            .await;
-            tracing::info!(conference = %self.id, epoch = self.plan.0, "a new plan");
-        }
         for (id, relay) in &self.relays {
             if let Some(plan) = self.layout.plan(id, self.plan.0) {
                 relay.push(&plan);

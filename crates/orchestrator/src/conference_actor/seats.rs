@@ -36,7 +36,7 @@ impl Seats {
     pub fn sit(
         &mut self,
         site: SiteCode,
-        token_id: String,
+        token_id: &str,
         state: HallState,
         now_ms: u64,
     ) -> (Seat, Option<TakenOver>) {
@@ -46,7 +46,7 @@ impl Seats {
         receiver.mark_changed();
         let held = Held {
             id,
-            token_id: token_id.clone(),
+            token_id: token_id.to_owned(),
             pushes,
         };
         let older = self
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn sit(seats: &mut Seats, token: &str, now_ms: u64) -> (Seat, Option<TakenOver>) {
-        seats.sit(site(), token.to_owned(), state(), now_ms)
+        seats.sit(site(), token, state(), now_ms)
     }
 
     #[test]

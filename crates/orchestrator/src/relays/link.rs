@@ -13,7 +13,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocket;
 use axum::response::Response;
-use protocol::{FromRelay, Problem, RelayWelcome, ToRelay, VERSION};
+use protocol::{ConferenceId, FromRelay, Problem, RelayWelcome, ToRelay, VERSION};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -139,7 +139,7 @@ async fn prove(app: &App, socket: &mut WebSocket) -> Result<Record, &'static str
     };
     tell(socket, &ToRelay::Welcome(welcome)).await?;
     if record != known {
-        app.make_known(record.clone()).await;
+        app.place_relays().await;
     }
     Ok(record)
 }
@@ -169,7 +169,7 @@ async fn tell(socket: &mut WebSocket, message: &ToRelay) -> Result<(), &'static 
 async fn serve(app: &App, socket: &mut WebSocket, record: &Record) -> &'static str {
     let mut beat = socket::heartbeat();
     let mut heard = socket::Heard::now();
-    let mut conferences = app.conferences.changed();
+    let mut places = app.conferences.places.changes();
     let mut place = find_place(app, record).await;
     loop {
         tokio::select! {
@@ -180,13 +180,16 @@ async fn serve(app: &App, socket: &mut WebSocket, record: &Record) -> &'static s
                         return "too slow";
                     }
                 }
+                None if has_moved(app, record, place.as_ref()) => place = find_place(app, record).await,
                 None => return "a newer link of this relay took over",
             },
-            changed = conferences.changed(), if place.is_none() => {
+            changed = places.changed() => {
                 if changed.is_err() {
                     return "the service stops";
                 }
-                place = find_place(app, record).await;
+                if has_moved(app, record, place.as_ref()) {
+                    place = find_place(app, record).await;
+                }
             }
             incoming = socket::receive(socket) => match incoming {
                 Incoming::Gone => return "gone",
@@ -197,8 +200,8 @@ async fn serve(app: &App, socket: &mut WebSocket, record: &Record) -> &'static s
                         app.metrics.bad_messages.inc();
                         return "not a report";
                     };
-                    if let Some((handle, post)) = &place {
-                        handle.relay_report(record.id.clone(), post.id, report);
+                    if let Some(place) = &place {
+                        place.handle.relay_report(record.id.clone(), place.post.id, report);
                     }
                 }
             },
@@ -211,18 +214,32 @@ async fn serve(app: &App, socket: &mut WebSocket, record: &Record) -> &'static s
     }
 }
 
-type Place = Option<(Handle, RelayPost)>;
-
-/// The relay's post at the conference whose site it stands at; none while there is no such conference.
-async fn find_place(app: &App, record: &Record) -> Place {
-    let handle = app.conferences.with_site(&record.site).await?;
-    let post = handle.relay_post(record.id.clone()).await.ok().flatten()?;
-    Some((handle, post))
+/// A relay's post at the conference that it serves.
+struct Place {
+    conference: ConferenceId,
+    handle: Handle,
+    post: RelayPost,
 }
 
-async fn next_plan(place: &mut Place) -> Option<protocol::RelayPlan> {
+/// None while no conference has the site at which the relay stands.
+async fn find_place(app: &App, record: &Record) -> Option<Place> {
+    let conference = app.conferences.places.of(&record.id)?;
+    let handle = app.conferences.find(&conference).ok()?;
+    let post = handle.relay_post(record.id.clone()).await.ok().flatten()?;
+    Some(Place {
+        conference,
+        handle,
+        post,
+    })
+}
+
+fn has_moved(app: &App, record: &Record, place: Option<&Place>) -> bool {
+    app.conferences.places.of(&record.id).as_ref() != place.map(|place| &place.conference)
+}
+
+async fn next_plan(place: &mut Option<Place>) -> Option<protocol::RelayPlan> {
     match place {
-        Some((_, post)) => post.next().await,
+        Some(place) => place.post.next().await,
         None => std::future::pending().await,
     }
 }

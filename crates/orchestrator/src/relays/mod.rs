@@ -2,9 +2,13 @@
 
 mod layout;
 pub mod link;
+mod placing;
 pub mod registration;
 mod registry;
 mod trunk_credentials;
 
 pub use layout::Layout;
+pub use placing::Places;
+#[cfg(test)]
+pub use registry::About;
 pub use registry::{Record, Registry};

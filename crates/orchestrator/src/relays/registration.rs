@@ -28,11 +28,10 @@ pub async fn register(app: &App, given: RelayRegistration) -> ApiResult<RelayWel
         .await
         .map_err(refusal)?;
     tracing::info!(relay = %record.id, site = %record.site, ssrc_block = record.ssrc_block, "a relay registered");
-    let ssrc_block = record.ssrc_block;
-    app.make_known(record).await;
+    app.place_relays().await;
     Ok(RelayWelcome {
         orchestrator_key: app.keys.public_key_text(),
-        ssrc_block,
+        ssrc_block: record.ssrc_block,
     })
 }
 

@@ -290,3 +290,77 @@ async fn a_relay_ahead_of_the_log_gets_a_plan_above_its_own() {
     link.say(&report(900, "TINHUY-TH", 0, false)).await;
     assert_eq!(plan(&mut link, |plan| plan.epoch > 900).await.epoch, 901);
 }
+
+#[tokio::test]
+async fn a_second_conference_of_the_same_sites_gets_the_relays_when_the_first_is_closed() {
+    let mut service = Service::with_thanh_hoa().await;
+    let at = service.anybody();
+    let (province, city) = (Relay::new("province", 5004), Relay::new("city", 5006));
+    let mut to_province = province.link(&at).await;
+    let before = plan(&mut to_province, |plan| {
+        plan.conference.as_str() == CONFERENCE
+    })
+    .await;
+
+    // Its id sorts before the other's.
+    let operator = service.operator().await;
+    let sites = std::fs::read(crate::harness::thanh_hoa()).expect("a list");
+    let imported = operator
+        .request(
+            Method::PUT,
+            "/api/conferences/a-rehearsal?title=Thử&chair=TINHUY-TH",
+        )
+        .header("content-type", "text/csv")
+        .body(sites)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(imported.status(), 201);
+    let hint = imported.headers()["diemcau-hint"].to_str().expect("text");
+    assert!(hint.contains("province (thanh-hoa)"), "{hint}");
+    let rehearsal: protocol::ConferenceView = imported.json().await.expect("a conference");
+    assert!(rehearsal.relays.is_empty() && rehearsal.sites.iter().all(|site| site.relay.is_none()));
+
+    // A relay that comes later, one that comes back and a restart change nothing for the first.
+    let mut to_city = city.link(&at).await;
+    let joined = plan(&mut to_city, |plan| !plan.parents.is_empty()).await;
+    assert_eq!(joined.conference.as_str(), CONFERENCE);
+    let grown = plan(&mut to_province, |plan| !plan.children.is_empty()).await;
+    assert_eq!(
+        (grown.conference.as_str(), grown.epoch),
+        (CONFERENCE, before.epoch + 1)
+    );
+    service.restart().await;
+    let at = service.anybody();
+    let (mut to_province, mut to_city) = (province.link(&at).await, city.link(&at).await);
+    for link in [&mut to_province, &mut to_city] {
+        let again = plan(link, |_| true).await;
+        assert_eq!(
+            (again.conference.as_str(), again.epoch),
+            (CONFERENCE, grown.epoch)
+        );
+    }
+
+    let operator = service.operator().await;
+    for state in ["ready", "live", "closed"] {
+        assert_eq!(operator.step(state).await.status(), 200, "{state}");
+    }
+    let handed = plan(&mut to_province, |plan| {
+        plan.conference.as_str() == "a-rehearsal"
+    })
+    .await;
+    assert_eq!(handed.children.len(), 1, "all of them at once");
+    plan(&mut to_city, |plan| {
+        plan.conference.as_str() == "a-rehearsal"
+    })
+    .await;
+    // The relay goes on by the plan with the higher epoch until it gets one above it.
+    to_province
+        .say(&report(grown.epoch, "TINHUY-TH", 0, false))
+        .await;
+    plan(&mut to_province, |plan| {
+        plan.conference.as_str() == "a-rehearsal" && plan.epoch > grown.epoch
+    })
+    .await;
+    assert!(operator.conference().await.relays.is_empty());
+}
