@@ -100,6 +100,19 @@ async fn story(desk: &Namespace, demo: &Demo) -> Result<()> {
         "the tree showed its count after {} ms",
         sent.elapsed().as_millis()
     );
+    let figures = format!(
+        "() => document.querySelector('{}')?.innerText ?? ''",
+        test_id("figures")
+    );
+    let in_panel = async || {
+        let text = control.call(&figures, Value::Null).await?;
+        Ok(text
+            .as_str()
+            .unwrap_or_default()
+            .contains("120")
+            .then_some(()))
+    };
+    until("its figures in the open panel", in_panel).await?;
     let counts = operator
         .site(CONFERENCE, STREET)
         .await?

@@ -135,7 +135,8 @@ pub struct LinkHealth {
     /// Since when, milliseconds since the Unix epoch.
     #[ts(type = "number")]
     pub since_ms: u64,
-    /// What is wrong, as stable names the console translates: `no_program`, `no_picture`, `loss`, `slow`.
+    /// What is wrong, as stable names the console translates: `no_program`, `frozen`, `no_picture`, `loss`, `slow`;
+    /// none while a link that was bad proves itself.
     pub reasons: Vec<String>,
     /// Program frames the hall has decoded or completely received.
     #[ts(type = "number")]

@@ -3,7 +3,8 @@ import { number, percent } from "../format.ts";
 import { t } from "../i18n/index.ts";
 import { Name } from "../ui/parts.tsx";
 import type { Store } from "./store.ts";
-import { attendanceRate, type Node } from "./tree.ts";
+import type { SiteView } from "../protocol/SiteView.ts";
+import { attendanceRate } from "./tree.ts";
 
 const BRANCHES_MAX = 60;
 
@@ -31,7 +32,7 @@ export function Branches({ store }: { store: Store }) {
           </thead>
           <tbody>
             {branches.value.slice(0, BRANCHES_MAX).map((node) => (
-              <BranchLine key={node.site.code} node={node} store={store} />
+              <BranchLine key={node.site.code} site={node.site} store={store} />
             ))}
           </tbody>
         </table>
@@ -64,8 +65,9 @@ function Sums({ store }: { store: Store }) {
   );
 }
 
-function BranchLine({ node, store }: { node: Node; store: Store }) {
-  const { code, name, subtree } = node.site;
+/** Takes the site, which is replaced when it changes, not the node, which changes in place. */
+function BranchLine({ site, store }: { site: SiteView; store: Store }) {
+  const { code, name, subtree } = site;
   const rate = attendanceRate(subtree);
   return (
     <tr data-testid={`branch-${code}`}>

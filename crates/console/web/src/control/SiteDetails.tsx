@@ -62,7 +62,7 @@ function Chosen({ node, site, conference, onClose }: ChosenProps) {
         <code>{site.code}</code>
       </p>
       <Health site={site} />
-      <SiteFigures node={node} />
+      <SiteFigures site={site} branch={node.children.length > 0} />
       {session.value?.role === "operator" && (
         <Invitation key={site.code} conference={conference} site={site.code} />
       )}
@@ -97,8 +97,9 @@ function Health({ site }: { site: SiteView }) {
   );
 }
 
-function SiteFigures({ node }: { node: Node }) {
-  const { counts, subtree } = node.site;
+/** Takes the site, which is replaced when it changes, not the node, which changes in place. */
+function SiteFigures({ site, branch }: { site: SiteView; branch: boolean }) {
+  const { counts, subtree } = site;
   return (
     <table class="figures" data-testid="figures">
       <thead>
@@ -113,16 +114,16 @@ function SiteFigures({ node }: { node: Node }) {
       </thead>
       <tbody>
         <tr>
-          <th scope="row">{node.site.code}</th>
+          <th scope="row">{site.code}</th>
           {counts ? (
             <FigureCells {...counts} />
           ) : (
             <td colSpan={5} class="muted">
-              {node.site.counted ? t("no-figures") : "–"}
+              {site.counted ? t("no-figures") : "–"}
             </td>
           )}
         </tr>
-        {node.children.length > 0 && (
+        {branch && (
           <tr>
             <th scope="row">
               {t("figures-subtree")} ({number(subtree.sites_reported)}/{number(subtree.sites)})

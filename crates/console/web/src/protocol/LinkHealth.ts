@@ -14,7 +14,8 @@ state: LinkState,
  */
 since_ms: number, 
 /**
- * What is wrong, as stable names the console translates: `no_program`, `no_picture`, `loss`, `slow`.
+ * What is wrong, as stable names the console translates: `no_program`, `frozen`, `no_picture`, `loss`, `slow`;
+ * none while a link that was bad proves itself.
  */
 reasons: Array<string>, 
 /**
