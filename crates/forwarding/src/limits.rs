@@ -54,8 +54,8 @@ pub const RESEND_BYTES_PER_S: u64 = 256 * 1024;
 /// Streams open at once: 250 children with audio and up to three video layers each.
 pub const STREAMS_MAX: usize = 1_024;
 
-/// Legs at once: 250 children, as many standby sessions, the control room.
-pub const LEGS_MAX: usize = 768;
+/// Legs at once: the thousand sessions that a large relay takes, and its trunks.
+pub const LEGS_MAX: usize = 1_088;
 
 /// Slots of a leg: program and floor, audio and video, and room for as many again.
 pub const SLOTS_MAX: usize = 8;

@@ -8,6 +8,11 @@ use url::{Host, Url};
 /// Shortest token or join key: 16 characters out of 64 are 96 bits.
 const SECRET_CHARS_MIN: usize = 16;
 
+/// Most sessions: what the router serves, with room for the trunks of the plan, which come on top.
+const LEGS_MAX: usize = forwarding::limits::LEGS_MAX - TRUNKS_ROOM;
+/// A trunk to every district, to spare.
+const TRUNKS_ROOM: usize = 88;
+
 type Checked = Result<(), ConfigError>;
 
 /// Points at keys of the file at hand.
@@ -77,8 +82,9 @@ fn media(config: &Config, at: &At<'_>) -> Checked {
             "addresses of one host",
         );
     }
-    if !(1..=100_000).contains(&media.legs_max) {
-        return at.refuse("media.legs_max", media.legs_max.to_string(), "1 to 100000");
+    if !(1..=LEGS_MAX).contains(&media.legs_max) {
+        let expected = format!("1 to {LEGS_MAX}");
+        return at.refuse("media.legs_max", media.legs_max.to_string(), &expected);
     }
     Ok(())
 }
@@ -293,6 +299,11 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
                 "id = \"ward\"",
                 "id = \"Đông Thọ\"",
                 "relay.toml:2:6: id: found",
+            ),
+            (
+                "[standalone]",
+                "media.legs_max = 1001\n[standalone]",
+                "media.legs_max: found 1001, expected 1 to 1000",
             ),
             ("[standalone]", "[elsewhere]", "elsewhere"),
         ] {

@@ -76,7 +76,9 @@ pub enum LinkError {
     #[error("the answer to the registration is unusable: {0}")]
     BadWelcome(&'static str),
     /// Whoever answers does not hold the pinned key.
-    #[error("whoever answers does not hold the key of the orchestrator this relay registered with")]
+    #[error(
+        "whoever answers does not hold the key of the orchestrator this relay registered with; if its data was lost, remove orchestrator.json here and give a new join_key"
+    )]
     NotPinned,
     /// It does not speak as agreed.
     #[error("expected {expected} from the orchestrator, found {found}")]
