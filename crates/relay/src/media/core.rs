@@ -19,6 +19,7 @@ mod legs;
 mod report;
 mod secure;
 mod slots;
+mod tracks;
 mod trunks;
 mod wires;
 

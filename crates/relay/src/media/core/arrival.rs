@@ -1,20 +1,15 @@
 //! Packets that come in: opened, made canonical, handed to the router.
 
 use super::allowance::Verdict;
-use super::leg::{Incoming, Publisher, Purpose};
+use super::leg::{Incoming, Purpose};
+use super::tracks::track_of;
 use super::{Core, Origin};
 use crate::media::ingress::Packet;
 use crate::media::srtp::rtp_seq_ssrc;
 use crate::media::{Codec, LegId};
-use forwarding::{SourceId, StreamId, StreamSpec};
+use forwarding::{Arrival, SourceId, StreamId, StreamSpec};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
-/// A track may start a new SSRC once in this time: an encoder restart takes longer, and a publisher that
-/// changes it with every packet must not use up the relay's numbers. Packets of a new SSRC until then are dropped.
-const RESTART_INTERVAL: Duration = Duration::from_secs(1);
-/// SSRCs a track has left that are remembered.
-const RETIRED_MAX: usize = 16;
+use std::time::Instant;
 
 impl Core {
     pub(super) fn handle_srtp(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
@@ -65,9 +60,15 @@ impl Core {
                     return;
                 }
                 let mut canonical = std::mem::take(&mut self.canonical);
-                if let Some(stream) = self.canonicalise(id, packet, &mut canonical, now) {
-                    self.router
-                        .handle_rtp(stream, &canonical, clock, &mut self.wires);
+                if let Some((track, incoming)) = self.canonicalise(id, packet, &mut canonical, now)
+                {
+                    let stream = incoming.stream;
+                    let arrival =
+                        self.router
+                            .handle_rtp(stream, &canonical, clock, &mut self.wires);
+                    if arrival != Arrival::Accepted || incoming.refused > 0 {
+                        self.note_arrival(id, track, arrival, now);
+                    }
                 }
                 self.canonical = canonical;
             }
@@ -105,14 +106,14 @@ impl Core {
         }
     }
 
-    /// Finds or opens the stream of a publisher's packet and writes its canonical form.
+    /// Finds or opens the stream of a publisher's packet, on one of its tracks, and writes its canonical form.
     fn canonicalise(
         &mut self,
         id: LegId,
         bytes: &[u8],
         out: &mut Vec<u8>,
         now: Instant,
-    ) -> Option<StreamId> {
+    ) -> Option<(usize, Incoming)> {
         let packet = Packet::parse(bytes)?;
         let Some(Purpose::Publish(publisher)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
             return None;
@@ -137,70 +138,7 @@ impl Core {
             incoming.canonical,
             out,
         );
-        Some(incoming.stream)
-    }
-
-    /// A first packet, an encoder restart: a new SSRC is a new stream, always.
-    fn start_track(
-        &mut self,
-        id: LegId,
-        index: usize,
-        ssrc: u32,
-        now: Instant,
-    ) -> Option<Incoming> {
-        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return None;
-        };
-        let source = publisher.source;
-        let track = publisher.tracks.get_mut(index)?;
-        let too_soon = track
-            .started_at
-            .is_some_and(|at| now.saturating_duration_since(at) < RESTART_INTERVAL);
-        if too_soon || track.retired.contains(&ssrc) {
-            return None;
-        }
-        track.started_at = Some(now);
-        let previous = track.current.take();
-        if let Some(previous) = previous {
-            if track.retired.len() >= RETIRED_MAX {
-                track.retired.pop_front();
-            }
-            track.retired.push_back(previous.ssrc);
-        }
-        let codec = router_codec(track.spec.codec);
-        // Only now: what is refused above must not use up the block.
-        let canonical = self.allocate_ssrc();
-        // Browsers negotiate NACK for video only.
-        let spec = StreamSpec {
-            source,
-            codec,
-            ssrc: canonical,
-            resend: codec.kind() == forwarding::Kind::Video,
-        };
-        if let Some(previous) = previous {
-            self.close_stream(previous.stream);
-        }
-        let stream = self.open_stream(
-            spec,
-            Origin {
-                leg: id,
-                ssrc,
-                orphan_since: None,
-            },
-            now,
-        )?;
-        let incoming = Incoming {
-            ssrc,
-            canonical,
-            stream,
-        };
-        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return None;
-        };
-        publisher.tracks.get_mut(index)?.current = Some(incoming);
-        Some(incoming)
+        Some((index, incoming))
     }
 
     /// Opens a stream and tells the trunks that carry its source before its first packet.
@@ -230,6 +168,12 @@ impl Core {
         }
         self.origins.remove(&stream);
         self.router.close_stream(stream);
+        // A parent that still announces it opens it again.
+        for leg in self.legs.values_mut() {
+            if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
+                dialler.streams.retain(|_, known| known.stream != stream);
+            }
+        }
         self.version += 1;
     }
 
@@ -240,22 +184,6 @@ impl Core {
             .filter(move |(_, spec)| spec.source == source)
             .map(|(stream, _)| stream)
     }
-}
-
-fn track_of(publisher: &Publisher, packet: &Packet<'_>) -> Option<usize> {
-    let by_number =
-        |track: &super::leg::Track| track.current.is_some_and(|c| c.ssrc == packet.ssrc);
-    let of_type = |track: &super::leg::Track| packet.payload_type == track.spec.payload_type;
-    publisher
-        .tracks
-        .iter()
-        .position(|track| by_number(track) && of_type(track))
-        .or_else(|| {
-            publisher
-                .tracks
-                .iter()
-                .position(|track| packet.belongs_to(&track.spec))
-        })
 }
 
 /// The same codec in the router's words.

@@ -5,7 +5,8 @@ use super::{Core, Origin};
 use crate::media::LegId;
 use crate::media::announce::Announcement;
 use crate::media::rtcp::Writer;
-use forwarding::{SourceId, StreamId, StreamSpec};
+use crate::media::srtp::Receiver;
+use forwarding::{Router, SourceId, StreamId, StreamSpec};
 use protocol::{ChildTrunk, LegState, ParentTrunk, SiteCode};
 use std::time::{Duration, Instant};
 
@@ -23,35 +24,36 @@ impl Core {
         announcement: Announcement,
         now: Instant,
     ) {
-        let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let is_full = leg.receiver.as_ref().is_some_and(Receiver::is_full);
+        let Purpose::TrunkUp(dialler) = &mut leg.purpose else {
             return;
         };
         match announcement {
             Announcement::Is { site, codec } if dialler.plan.feeds.contains(&site) => {
-                if let Some(known) = dialler.streams.get_mut(&ssrc) {
-                    known.at = now;
-                    return;
-                }
-                let source = self.sources.id(&site);
                 let spec = StreamSpec {
-                    source,
+                    source: self.sources.id(&site),
                     codec,
                     ssrc,
                     resend: true,
                 };
-                let origin = Origin {
-                    leg: id,
-                    ssrc,
-                    orphan_since: None,
-                };
-                let Some(stream) = self.open_stream(spec, origin, now) else {
-                    return;
-                };
-                if let Some(Purpose::TrunkUp(dialler)) =
-                    self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-                {
-                    dialler.streams.insert(ssrc, Announced { stream, at: now });
+                match dialler.streams.get_mut(&ssrc) {
+                    Some(known) if is_still(&self.router, known.stream, spec) => known.at = now,
+                    Some(known) => {
+                        let stale = known.stream;
+                        self.close_stream(stale);
+                        self.open_announced(id, spec, now);
+                    }
+                    None if is_full => {
+                        tracing::info!(
+                            leg = id.0,
+                            "trunk session has carried all the SSRCs it can, a new one begins"
+                        );
+                        self.renew_trunk(id, now);
+                    }
+                    None => self.open_announced(id, spec, now),
                 }
             }
             Announcement::Is { .. } => {}
@@ -60,6 +62,22 @@ impl Core {
                     self.close_stream(ended.stream);
                 }
             }
+        }
+    }
+
+    fn open_announced(&mut self, id: LegId, spec: StreamSpec, now: Instant) {
+        let origin = Origin {
+            leg: id,
+            ssrc: spec.ssrc,
+            orphan_since: None,
+        };
+        let Some(stream) = self.open_stream(spec, origin, now) else {
+            return;
+        };
+        if let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+        {
+            let known = Announced { stream, at: now };
+            dialler.streams.insert(spec.ssrc, known);
         }
     }
 
@@ -228,4 +246,11 @@ impl Core {
             .map(|(id, _)| *id)
             .collect()
     }
+}
+
+/// Is the stream open, and what the parent says it is?
+fn is_still(router: &Router, stream: StreamId, says: StreamSpec) -> bool {
+    router
+        .stream_spec(stream)
+        .is_some_and(|is| (is.source, is.codec) == (says.source, says.codec))
 }

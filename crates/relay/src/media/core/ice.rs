@@ -158,8 +158,12 @@ impl Core {
             (target(leg) == Some(from)).then_some((*id, sent_at))
         })?;
         self.prove_address(id, from, true, now);
-        self.wires
-            .note_round_trip(id, now.saturating_duration_since(sent_at));
+        let round_trip = now.saturating_duration_since(sent_at);
+        self.wires.note_round_trip(id, round_trip);
+        let streams = self.origins.iter().filter(|(_, origin)| origin.leg == id);
+        for (stream, _) in streams {
+            self.router.set_round_trip(*stream, round_trip);
+        }
         self.begin_handshake(id, now);
         Some(())
     }

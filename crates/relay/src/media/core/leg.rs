@@ -7,7 +7,7 @@ use forwarding::{SourceId, StreamId};
 use protocol::{LegRole, LegState, SiteCode};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Addresses a leg may have proven at once: two interfaces in two families, twice.
 const ADDRESSES_MAX: usize = 8;
@@ -71,6 +71,8 @@ pub(super) struct Track {
     pub(super) current: Option<Incoming>,
     /// When the last stream was opened, or refused by the router.
     pub(super) started_at: Option<Instant>,
+    /// How long after that the next one may be.
+    pub(super) restart_after: Duration,
     /// SSRCs the publisher has left: stragglers must not open them again.
     pub(super) retired: VecDeque<u32>,
 }
@@ -83,6 +85,8 @@ pub(super) struct Incoming {
     /// Ours.
     pub(super) canonical: u32,
     pub(super) stream: StreamId,
+    /// Packets in a row that the router's window refused.
+    pub(super) refused: u32,
 }
 
 /// A WHEP session.

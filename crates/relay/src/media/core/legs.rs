@@ -5,6 +5,7 @@ use super::allowance::Allowance;
 use super::endings::has_place;
 use super::leg::{Leg, Path, Publisher, Purpose, Track, Watcher};
 use super::secure::HANDSHAKE_TIME_MAX;
+use super::tracks::RESTART_INTERVAL;
 use crate::media::handle::Command;
 use crate::media::{
     Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError, PublishedTrack,
@@ -107,6 +108,7 @@ impl Core {
                 spec,
                 current: None,
                 started_at: None,
+                restart_after: RESTART_INTERVAL,
                 retired: VecDeque::new(),
             })
             .collect();

@@ -1,6 +1,9 @@
 //! The gate, by itself.
 
+use super::Dtls;
 use super::gate::{Gate, Verdict};
+use crate::media::{LegId, MediaCertificate};
+use std::time::Instant;
 
 const HANDSHAKE: u8 = 22;
 
@@ -116,5 +119,43 @@ fn records_that_do_not_fill_their_datagram_are_dropped() {
         gate.judge(&beyond),
         Verdict::Drop,
         "a fragment beyond its message"
+    );
+}
+
+/// The dearest handshake the gate lets through: as many fragments as it takes, as small as they can be.
+#[test]
+fn as_many_of_the_smallest_fragments_as_may_pass_reach_the_endpoint_and_no_more() {
+    let certificate = MediaCertificate::generate().expect("a certificate");
+    let endpoint = || Dtls::new(&certificate).expect("an endpoint");
+    let (mut client, mut server, now) = (endpoint(), endpoint(), Instant::now());
+    client.connect(LegId(1), now).expect("a handshake");
+    let (_, first) = client.poll_transmit().expect("a ClientHello");
+    let hello = &first[13 + 12..];
+    let piece = |offset: usize, body: &[u8]| fragment(1, hello.len() as u32, offset as u32, body);
+    // Single bytes, some of them again, then what is left.
+    let singly = 127.min(hello.len() - 1);
+    let mut records: Vec<Vec<u8>> = (0..127)
+        .map(|n| {
+            let at = usize::from(n) % singly;
+            record(HANDSHAKE, 0, n, &piece(at, &hello[at..=at]))
+        })
+        .collect();
+    records.push(record(HANDSHAKE, 0, 127, &piece(singly, &hello[singly..])));
+    let datagrams: Vec<Vec<u8>> = records.chunks(4).map(<[_]>::concat).collect();
+    let mut gate = Gate::new(true);
+    let verdicts: Vec<Verdict> = datagrams.iter().map(|d| gate.judge(d)).collect();
+    let (last, held) = verdicts.split_last().expect("datagrams");
+    assert!(held.iter().all(|verdict| *verdict == Verdict::Hold));
+    assert_eq!(*last, Verdict::Choose { gcm: true });
+    assert_eq!(gate.judge(&datagrams[0]), Verdict::Drop, "one too many");
+
+    let begun = Instant::now();
+    for datagram in &datagrams {
+        assert!(server.handle_datagram(LegId(2), datagram, now).is_none());
+    }
+    println!("128 fragments took {:?}", begun.elapsed());
+    assert!(
+        server.poll_transmit().is_some(),
+        "the ClientHello was whole"
     );
 }

@@ -33,24 +33,19 @@ impl Receiver {
         })
     }
 
+    /// Has the peer used as many SSRCs as are remembered? Then only a new session takes new ones.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rtp.len().max(self.rtcp.len()) >= SSRCS_MAX
+    }
+
     /// Opens an RTP packet in place; returns the plaintext's length.
     pub(crate) fn open_rtp(&mut self, packet: &mut [u8]) -> Result<usize, Rejected> {
         let (seq, ssrc) = rtp_seq_ssrc(packet).ok_or(Rejected)?;
         let header_len = rtp_header_len(packet).ok_or(Rejected)?;
-        let (first_guess, periods) = match self.rtp.get(&ssrc) {
-            Some(replay) => {
-                let guess = replay.estimate(seq).ok_or(Rejected)?;
-                replay.check(guess)?;
-                (
-                    guess,
-                    if replay.failures >= FAILURES_BEFORE_SEARCH {
-                        SKIPPED_PERIODS_MAX
-                    } else {
-                        0
-                    },
-                )
-            }
-            None if self.rtp.len() >= SSRCS_MAX => return Err(Rejected),
+        let is_full = self.rtp.len() >= SSRCS_MAX;
+        let (first_guess, periods) = match self.rtp.get_mut(&ssrc) {
+            Some(replay) => guess(replay, seq)?,
+            None if is_full => return Err(Rejected),
             // The counter is 1 when the first packets were lost across a wrap.
             None => (u64::from(seq), u64::from(seq < 1 << 15)),
         };
@@ -108,5 +103,22 @@ impl Receiver {
             }
         }
         Err(Rejected)
+    }
+}
+
+/// The likeliest index, and how many periods after it may be tried.
+fn guess(replay: &mut Replay, seq: u16) -> Result<(u64, u64), Rejected> {
+    let searches = replay.failures >= FAILURES_BEFORE_SEARCH;
+    match replay.estimate(seq).filter(|near| !replay.is_behind(*near)) {
+        Some(near) => {
+            replay.check(near)?;
+            Ok((near, if searches { SKIPPED_PERIODS_MAX } else { 0 }))
+        }
+        // A straggler; or the stream was paused over more than half a period, and what seems behind lies ahead.
+        None if searches => Ok((replay.next(seq), SKIPPED_PERIODS_MAX - 1)),
+        None => {
+            replay.failures += 1;
+            Err(Rejected)
+        }
     }
 }

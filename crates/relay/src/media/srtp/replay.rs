@@ -25,6 +25,16 @@ impl Replay {
         self.highest.checked_add_signed(i64::from(distance))
     }
 
+    /// The first index after the highest one whose low 16 bits are `seq`.
+    pub(super) fn next(&self, seq: u16) -> u64 {
+        self.highest + u64::from(seq.wrapping_sub(self.highest as u16))
+    }
+
+    /// Does it lie behind the window?
+    pub(super) fn is_behind(&self, index: u64) -> bool {
+        self.started && index + WINDOW <= self.highest
+    }
+
     /// Rejects what came already or lies behind the window.
     pub(super) fn check(&self, index: u64) -> Result<(), Rejected> {
         let new = !self.started

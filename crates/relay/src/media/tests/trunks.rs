@@ -5,11 +5,9 @@ use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan};
 use crate::media::IceCredentials;
 use crate::media::srtp::rtp_seq_ssrc;
 use protocol::{LegRole, LegState};
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
-fn connected(world: &World, relay: usize) -> bool {
+pub(super) fn connected(world: &World, relay: usize) -> bool {
     world
         .report(relay)
         .trunks
@@ -18,7 +16,7 @@ fn connected(world: &World, relay: usize) -> bool {
 }
 
 /// A parent that carries the program to a child, with a hall on it.
-fn tree() -> (World, usize, usize, usize, usize) {
+pub(super) fn tree() -> (World, usize, usize, usize, usize) {
     let mut world = World::new();
     let (parent, child) = (world.relay(), world.relay());
     world.trunk(parent, child, &["HUB"]);
@@ -30,7 +28,7 @@ fn tree() -> (World, usize, usize, usize, usize) {
     (world, parent, child, hub, hall)
 }
 
-fn play(world: &mut World, hub: usize, sequences: std::ops::Range<u16>) {
+pub(super) fn play(world: &mut World, hub: usize, sequences: std::ops::Range<u16>) {
     for i in sequences {
         world.send_rtp(hub, &vp8(VIDEO_SSRC, i, 3000 * u32::from(i), i % 25 == 0));
         world.send_rtp(hub, &opus(AUDIO_SSRC, i, 960 * u32::from(i), 30));
@@ -131,103 +129,6 @@ fn a_restarted_child_is_taken_back_once_its_old_session_is_silent() {
     // All the sound, and the picture from the next keyframe on.
     assert_eq!(world.guests[hall].rtp.len(), 50 + 35);
     assert_eq!(world.report(parent).trunks.len(), 1);
-}
-
-/// What passes from one relay to another, from now on.
-fn tap(world: &mut World, from: usize, to: usize) -> Rc<RefCell<Vec<Vec<u8>>>> {
-    let seen = Rc::new(RefCell::new(Vec::new()));
-    let (tap, from, to) = (
-        seen.clone(),
-        world.relays[from].address,
-        world.relays[to].address,
-    );
-    world.lose = Box::new(move |source, target, bytes| {
-        if (source, target) == (from, to) {
-            tap.borrow_mut().push(bytes.to_vec());
-        }
-        false
-    });
-    seen
-}
-
-#[test]
-fn neither_an_old_check_nor_a_new_dialler_tears_a_live_trunk_down() {
-    let (mut world, parent, child, hub, _) = tree();
-    let seen = tap(&mut world, child, parent);
-    world.pass(Duration::from_secs(2));
-    let old_check = seen
-        .borrow()
-        .iter()
-        .rfind(|bytes| matches!(bytes.first(), Some(0..=3)))
-        .cloned()
-        .expect("a check");
-    world.restart(child);
-    let ice = IceCredentials {
-        ufrag: format!("trunk{parent}{child}"),
-        pwd: "p".repeat(32),
-    };
-    let (up, _) = world.trunk_plans(parent, child, &["HUB"], &ice);
-    let now = world.now;
-    world.relays[child]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![up], vec![]), now);
-    world.until("the trunk is up again", |world| connected(world, child));
-    let early = crate::media::stun::request([1; 12], "trunk01:early", &ice.pwd, 7);
-    let parent_address = world.relays[parent].address;
-    for bytes in [&early, &old_check] {
-        let now = world.now;
-        let stranger = "9.9.9.9:9".parse().expect("an address");
-        world.relays[parent]
-            .core
-            .handle_datagram(now, stranger, &mut bytes.clone());
-        assert!(world.relays[parent].core.poll_transmit().is_none());
-        assert!(connected(&world, parent));
-    }
-    // Nor does the replay when the child has just lost the trunk.
-    world.lose = Box::new(move |source, to, _| source == parent_address || to == parent_address);
-    world.until("the trunk is lost", |world| !connected(world, parent));
-    world.lose = Box::new(|_, _, _| false);
-    let refused = world.relays[parent].core.drops().stun_refused;
-    let (now, stranger) = (world.now, "9.9.9.9:9".parse().expect("an address"));
-    world.relays[parent]
-        .core
-        .handle_datagram(now, stranger, &mut old_check.clone());
-    assert_eq!(world.relays[parent].core.drops().stun_refused, refused + 1);
-    world.until("the trunk is up again", |world| connected(world, parent));
-    play(&mut world, hub, 0..5);
-    assert_eq!(world.report(child).feeds.len(), 2);
-}
-
-#[test]
-fn a_new_feed_is_announced_alone_and_reports_fit_their_datagrams() {
-    let sites: Vec<String> = (0..24).map(|n| format!("SITE-{n}")).collect();
-    let names: Vec<&str> = sites.iter().map(String::as_str).collect();
-    let mut world = World::new();
-    let (parent, child) = (world.relay(), world.relay());
-    world.trunk(parent, child, &names);
-    world.until("the trunk is up", |world| {
-        connected(world, parent) && connected(world, child)
-    });
-    let halls: Vec<usize> = names
-        .iter()
-        .map(|site| world.publisher(parent, site))
-        .collect();
-    let (last, first) = halls.split_last().expect("halls");
-    for hall in first {
-        world.send_rtp(*hall, &vp8(VIDEO_SSRC, 0, 0, true));
-        world.send_rtp(*hall, &opus(AUDIO_SSRC, 0, 0, 30));
-    }
-    let seen = tap(&mut world, parent, child);
-    world.send_rtp(*last, &opus(AUDIO_SSRC, 0, 0, 30));
-    let bytes: usize = seen.borrow().iter().map(Vec::len).sum();
-    assert!(bytes < 250, "one announcement and one packet, not {bytes}");
-    let seen = tap(&mut world, child, parent);
-    world.pass(Duration::from_secs(2));
-    let longest = seen.borrow().iter().map(Vec::len).max();
-    assert!(
-        longest > Some(31 * 24) && longest < Some(1100),
-        "{longest:?}"
-    );
 }
 
 #[test]

@@ -92,14 +92,18 @@ impl World {
 
     /// A hall publishes VP8 and Opus, as a browser would offer them.
     pub(crate) fn publisher(&mut self, relay: usize, site: &str) -> usize {
+        self.publisher_of(relay, site, tracks())
+    }
+
+    pub(crate) fn publisher_of(
+        &mut self,
+        relay: usize,
+        site: &str,
+        tracks: Vec<PublishedTrack>,
+    ) -> usize {
         let guest = self.guest(relay);
-        self.open(
-            relay,
-            guest,
-            LegRole::Publish,
-            Some(site),
-            LegMedia::Publish(tracks()),
-        );
+        let media = LegMedia::Publish(tracks);
+        self.open(relay, guest, LegRole::Publish, Some(site), media);
         self.connect(guest);
         guest
     }
