@@ -78,7 +78,7 @@ pub enum ToRelay {
     },
     /// Accepted.
     Welcome(RelayWelcome),
-    /// The whole plan; replaces the last one when its epoch is higher, refused otherwise.
+    /// The whole plan; replaces the last one. One of a lower epoch is refused.
     Plan(RelayPlan),
 }
 
