@@ -2,12 +2,14 @@
 //! patience limited and an orderly end.
 
 mod certificate;
+mod idle;
 
 use axum::Router;
 use axum_server::Handle;
 use certificate::Certificate;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use idle::WatchSilence;
 use serde::Deserialize;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -99,25 +101,27 @@ async fn serve(
 ) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let Some(certificate) = certificate else {
-        let mut server = axum_server::from_tcp(listener)?.handle(handle);
+        let mut server = axum_server::from_tcp(listener)?
+            .handle(handle)
+            .map(WatchSilence);
         patience(server.http_builder());
         return server.serve(service).await;
     };
-    let mut server = axum_server::from_tcp_rustls(listener, certificate.live())?.handle(handle);
+    let mut server = axum_server::from_tcp_rustls(listener, certificate.live())?
+        .handle(handle)
+        .map(WatchSilence);
     patience(server.http_builder());
     tokio::spawn(certificate.keep_fresh(stop));
     server.serve(service).await
 }
 
-/// A client that opens a connection and says nothing does not keep it.
+/// A client that dawdles over its request's head does not keep the connection. HTTP/1.1 alone: while
+/// the version is still open this timer would not run.
 fn patience(http: &mut Builder<TokioExecutor>) {
+    *http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME_MAX);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(HEADER_TIME_MAX)
-        .keep_alive_timeout(HEADER_TIME_MAX);
 }
 
 /// Tells the server to end; how it ends is the server's answer.
@@ -128,4 +132,58 @@ async fn stop_gracefully(
     stop.cancelled().await;
     handle.graceful_shutdown(Some(GRACE));
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    /// Far beyond the patience tested.
+    const DEADLINE: Duration = Duration::from_mins(1);
+
+    fn listening(stop: &CancellationToken) -> SocketAddr {
+        let public = Public::open(SocketAddr::from(([127, 0, 0, 1], 0)), None).expect("a port");
+        let address = public.address();
+        let router = Router::new().route("/", get(async || "here"));
+        tokio::spawn(public.serve(router, stop.clone()));
+        address
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_or_half_a_word_is_hung_up_on() {
+        let stop = CancellationToken::new();
+        let address = listening(&stop);
+        let hung_up = async |said: &str| {
+            let mut client = TcpStream::connect(address).await.expect("connected");
+            client.write_all(said.as_bytes()).await.expect("sent");
+            let mut rest = Vec::new();
+            let ended = tokio::time::timeout(DEADLINE, client.read_to_end(&mut rest)).await;
+            ended.unwrap_or_else(|_| panic!("after {said:?} the connection stays open"))
+        };
+        // Closed or reset: either way it is gone.
+        let ends = tokio::join!(hung_up(""), hung_up("GET / HT"));
+        println!("{ends:?}");
+        stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_request_is_answered() {
+        let stop = CancellationToken::new();
+        let mut client = TcpStream::connect(listening(&stop))
+            .await
+            .expect("connected");
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        client.write_all(request).await.expect("sent");
+        let mut answer = String::new();
+        let ended = tokio::time::timeout(DEADLINE, client.read_to_string(&mut answer)).await;
+        ended.expect("an end").expect("text");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"),
+            "{answer}"
+        );
+        stop.cancel();
+    }
 }
