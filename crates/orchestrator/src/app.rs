@@ -32,7 +32,7 @@ pub struct App {
     /// How often one address may try.
     pub limits: Limits,
     /// Sign-ins that may run at once.
-    pub sign_ins: Semaphore,
+    pub sign_ins: Arc<Semaphore>,
     /// Every conference.
     pub conferences: Conferences,
     /// Held while a conference is founded.

@@ -183,7 +183,7 @@ pub(crate) async fn open(
         accounts,
         join_codes: JoinCodes::default(),
         limits: Limits::default(),
-        sign_ins: Semaphore::new(SIGN_INS_AT_ONCE_MAX),
+        sign_ins: Arc::new(Semaphore::new(SIGN_INS_AT_ONCE_MAX)),
         conferences: Conferences::default(),
         importing: Mutex::default(),
         relays: Registry::load(log.clone(), config.relays.clone()).await?,

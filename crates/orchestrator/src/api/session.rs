@@ -84,11 +84,10 @@ async fn check(app: &Arc<App>, given: SignIn) -> ApiResult<Option<(SessionView, 
     if given.password.len() > PASSWORD_BYTES_MAX {
         return Ok(None);
     }
-    let checked = in_turn(
-        app,
-        |app| &app.sign_ins,
-        move |app| app.accounts.check(&given.user, &given.password),
-    );
+    let keeper = Arc::clone(app);
+    let checked = in_turn(&app.sign_ins, move || {
+        keeper.accounts.check(&given.user, &given.password)
+    });
     let Some(person) = checked.await? else {
         return Ok(None);
     };
@@ -108,35 +107,18 @@ async fn check(app: &Arc<App>, given: SignIn) -> ApiResult<Option<(SessionView, 
 
 /// Hashes off the event loop, when it is this one's turn. The turn ends with the hash and not with the
 /// request: who hangs up and asks again gets no more of the machine than who waits.
-async fn in_turn<S, T>(
-    owner: &Arc<S>,
-    turns: fn(&S) -> &Semaphore,
-    hash: impl FnOnce(&S) -> T + Send + 'static,
-) -> ApiResult<T>
-where
-    S: Send + Sync + 'static,
-    T: Send + 'static,
-{
-    let turn = turns(owner).acquire().await;
-    turn.map_err(|error| ApiError::fault(&error))?.forget();
-    let turn = Turn {
-        owner: Arc::clone(owner),
-        turns,
-    };
-    let hashed = tokio::task::spawn_blocking(move || hash(&turn.owner));
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    hash: impl FnOnce() -> T + Send + 'static,
+) -> ApiResult<T> {
+    let turn = Arc::clone(turns).acquire_owned().await;
+    let turn = turn.map_err(|error| ApiError::fault(&error))?;
+    let hashed = tokio::task::spawn_blocking(move || {
+        let hashed = hash();
+        drop(turn);
+        hashed
+    });
     hashed.await.map_err(|error| ApiError::fault(&error))
-}
-
-/// A turn that may outlive the request it was taken for.
-struct Turn<S> {
-    owner: Arc<S>,
-    turns: fn(&S) -> &Semaphore,
-}
-
-impl<S> Drop for Turn<S> {
-    fn drop(&mut self) {
-        (self.turns)(&self.owner).add_permits(1);
-    }
 }
 
 fn set_cookie(app: &App, cookie: &str) -> String {
@@ -161,18 +143,18 @@ mod tests {
         let turns = Arc::new(Semaphore::new(1));
         let (begun, mut has_begun) = tokio::sync::oneshot::channel();
         let (finish, finished) = mpsc::channel::<()>();
-        let hash = move |_: &Semaphore| {
+        let hash = move || {
             begun.send(()).expect("awaited");
             finished.recv().expect("told to finish");
         };
         tokio::select! {
             biased;
             begun = &mut has_begun => begun.expect("it runs"),
-            _ = in_turn(&turns, |turns| turns, hash) => panic!("not before it is told to finish"),
+            _ = in_turn(&turns, hash) => panic!("not before it is told to finish"),
         }
         assert_eq!(turns.available_permits(), 0, "the hash is still being made");
         finish.send(()).expect("it waits");
-        let second = in_turn(&turns, |turns| turns, |_| 2).await;
+        let second = in_turn(&turns, || 2).await;
         assert_eq!(second.ok(), Some(2));
         assert_eq!(turns.available_permits(), 1);
     }
