@@ -4,9 +4,9 @@ use protocol::Counts;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use telemetry::config::ConfigError;
+use telemetry::internal::Metrics;
 use url::Url;
 
 /// Workers by default: half a hundred halls need well under one core, two keep them from waiting for
@@ -38,14 +38,6 @@ pub struct Orchestrator {
     /// PEM file with the only certificate authorities to trust, here and at relays, relative to the
     /// configuration's folder; Mozilla's list when absent.
     pub ca: Option<PathBuf>,
-}
-
-/// `[metrics]`
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metrics {
-    /// Address of `/metrics`, `/live`, `/ready` and `/halls`.
-    pub listen: SocketAddr,
 }
 
 /// One hall.

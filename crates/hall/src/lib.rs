@@ -35,7 +35,8 @@ mod status;
 mod tls;
 
 pub use agents::{Agents, Running, StartError};
-pub use config::{Config, Credential, Metrics, Orchestrator, Picture, Seat};
+pub use config::{Config, Credential, Orchestrator, Picture, Seat};
 pub use metrics::HallMetrics;
 pub use status::HallStatus;
+pub use telemetry::internal::Metrics;
 pub use tls::TlsError;

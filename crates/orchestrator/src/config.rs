@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use telemetry::config::ConfigError;
+use telemetry::internal::Metrics;
 use telemetry::public::Tls;
 use url::Url;
 
@@ -49,14 +50,6 @@ pub struct Http {
     pub listen: SocketAddr,
     /// How people reach it: the start of every join link. Default: the address listened on.
     pub public_url: Option<Url>,
-}
-
-/// `[metrics]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metrics {
-    /// Address and port; best on loopback or an internal network.
-    pub listen: SocketAddr,
 }
 
 /// `[[users]]`

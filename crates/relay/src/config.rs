@@ -5,6 +5,7 @@ use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use telemetry::config::{self, ConfigError};
+use telemetry::internal::Metrics;
 use telemetry::public::Tls;
 use url::Url;
 
@@ -51,14 +52,6 @@ pub struct Http {
     pub listen: SocketAddr,
     /// How clients reach it, `https://relay.example:8443`. Absent: made from the bound address.
     pub public_url: Option<Url>,
-}
-
-/// `[metrics]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metrics {
-    /// Address and port of `/metrics`, `/live`, `/ready`; not for the public.
-    pub listen: SocketAddr,
 }
 
 /// `[media]`

@@ -8,10 +8,19 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Registry, TextEncoder};
+use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// `[metrics]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Address and port of `/metrics`, `/live` and `/ready`; best on loopback, not for the public.
+    pub listen: SocketAddr,
+}
 
 /// Whether the process can take work now. Clones share one state.
 #[derive(Clone, Debug)]
