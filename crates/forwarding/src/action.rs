@@ -33,7 +33,7 @@ pub enum Action<'a> {
     SenderReport(SenderReport),
 }
 
-/// An RTP packet for one leg: `header` then `payload`, both plain.
+/// An RTP packet for one leg: `header`, `osn`, `payload`, `padding`, all plain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// Where to.
@@ -46,14 +46,23 @@ pub struct Packet<'a> {
     pub index: u64,
     /// The RTP header with its extensions, as it goes out.
     pub header: &'a [u8],
-    /// The rest; what SRTP encrypts.
+    /// In a retransmission packet the original sequence number, to go in network order between
+    /// `header` and `payload` (OSN, RFC 4588 §4).
+    pub osn: Option<u16>,
+    /// The payload; with `osn` before it and `padding` behind it what SRTP encrypts.
     pub payload: &'a [u8],
+    /// Bytes of RTP padding to append, 0 to 255: zeros, and last the count (RFC 3550 §5.1). The P
+    /// bit is in `header` already.
+    pub padding: u8,
+    /// Where in `header` the two bytes of the transport-wide sequence number stand, which the sink
+    /// fills before it seals. Only in packets whose index is never sent again.
+    pub transport_sequence_at: Option<usize>,
     /// Audio or video.
     pub kind: Kind,
     /// The last packet of a frame, so that a burst ends here: the marker bit of video, always for
     /// audio.
     pub frame_end: bool,
-    /// Sent again because the leg asked.
+    /// Sent again because the leg asked (or, in a retransmission stream, only to fill the line).
     pub resend: bool,
 }
 
@@ -72,4 +81,30 @@ pub struct SenderReport {
     pub packets: u32,
     /// Payload octets of those packets; wraps.
     pub octets: u32,
+}
+
+impl Packet<'_> {
+    /// Bytes of the whole packet before SRTP.
+    pub const fn len(&self) -> usize {
+        let osn_bytes = if self.osn.is_some() { 2 } else { 0 };
+        self.header.len() + osn_bytes + self.payload.len() + self.padding as usize
+    }
+
+    /// Never: a packet has a header.
+    pub const fn is_empty(&self) -> bool {
+        self.header.is_empty()
+    }
+
+    /// Appends the whole packet to `out`, the transport-wide sequence number as it stands in `header`.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.header);
+        if let Some(osn) = self.osn {
+            out.extend_from_slice(&osn.to_be_bytes());
+        }
+        out.extend_from_slice(self.payload);
+        if let Some(zeros) = self.padding.checked_sub(1) {
+            out.resize(out.len() + usize::from(zeros), 0);
+            out.push(self.padding);
+        }
+    }
 }

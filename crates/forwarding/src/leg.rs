@@ -13,6 +13,8 @@ pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) stats: LegStats,
     pub(crate) resends: Budget,
+    /// What its line carries, bit/s; `None`: unknown.
+    pub(crate) rate_bps: Option<u64>,
     pub(crate) role: Role,
 }
 
@@ -29,6 +31,7 @@ impl Leg {
             id,
             stats: LegStats::default(),
             resends: Budget::default(),
+            rate_bps: None,
             role,
         }
     }

@@ -15,7 +15,7 @@ impl<S: Sink> Outlet<'_, S> {
             self.stats.resends += 1;
         } else {
             self.stats.packets += 1;
-            self.stats.bytes += (packet.header.len() + packet.payload.len()) as u64;
+            self.stats.bytes += packet.len() as u64;
         }
         self.sink.take(Action::Send(packet));
     }

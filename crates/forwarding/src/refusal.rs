@@ -15,7 +15,7 @@ pub enum Refusal {
     /// [`crate::limits::SUBSCRIPTIONS_MAX`] reached.
     #[error("too many subscriptions on one trunk")]
     TooManySubscriptions,
-    /// Another stream, of another source or codec, has this SSRC.
+    /// Another stream, of another source, codec or layer, has this SSRC.
     #[error("the SSRC belongs to another stream")]
     SsrcTaken,
     /// There is a leg of this id.

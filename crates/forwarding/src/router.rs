@@ -2,6 +2,7 @@
 
 mod feedback;
 mod figures;
+mod layers;
 mod media;
 mod routes;
 mod streams;
@@ -10,7 +11,7 @@ use crate::leg::Leg;
 use crate::limits::{LEGS_MAX, STREAMS_MAX};
 use crate::slab::{Key, Slab};
 use crate::stream::Stream;
-use crate::{Codec, Kind, LegId, PayloadTypes, SourceId, StreamId};
+use crate::{Codec, Kind, Layer, LegId, SourceId, StreamId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,23 +22,12 @@ pub struct StreamSpec {
     pub source: SourceId,
     /// Its codec, which gives kind and clock rate.
     pub codec: Codec,
+    /// Which of the source's qualities it is; streams of one layer replace each other.
+    pub layer: Layer,
     /// Its SSRC inside relays and on trunks.
     pub ssrc: u32,
     /// Whether the origin answers NACKs: then holes are asked for.
     pub resend: bool,
-}
-
-/// A slot of a leg: an m-line whose content changes and whose numbering does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotSpec {
-    /// Audio or video.
-    pub kind: Kind,
-    /// The SSRC sent.
-    pub ssrc: u32,
-    /// What the leg negotiated; a source in any other codec leaves the slot empty.
-    pub payload_types: PayloadTypes,
-    /// The id of ssrc-audio-level (RFC 6464) on this leg, 1 to 14; `None` drops the extension.
-    pub audio_level_id: Option<u8>,
 }
 
 /// What a slot does now.

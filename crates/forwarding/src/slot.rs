@@ -238,7 +238,11 @@ impl Slot {
                 .timestamp
                 .wrapping_add(segment.timestamp_shift),
             ssrc: self.spec.ssrc,
-            audio_level: self.spec.audio_level_id.zip(stored.header.audio_level),
+            audio_level: self
+                .spec
+                .extensions
+                .audio_level
+                .zip(stored.header.audio_level),
         };
         let mut buffer = [0; SLOT_HEADER_BYTES_MAX];
         out.send(Packet {
@@ -246,7 +250,10 @@ impl Slot {
             ssrc: self.spec.ssrc,
             index,
             header: header.write(&mut buffer),
+            osn: None,
             payload: stored.payload(),
+            padding: 0,
+            transport_sequence_at: None,
             kind: self.spec.kind,
             frame_end: stored.header.marker || is_audio,
             resend,

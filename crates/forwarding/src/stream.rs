@@ -17,8 +17,17 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrunkLink {
     pub(crate) leg: Key,
-    /// Subscribed; otherwise paused and only kept alive.
-    pub(crate) is_active: bool,
+    /// Its source is subscribed.
+    pub(crate) is_subscribed: bool,
+    /// The child wants it now.
+    pub(crate) is_wanted: bool,
+}
+
+impl TrunkLink {
+    /// Otherwise paused and only kept alive.
+    pub(crate) fn is_active(&self) -> bool {
+        self.is_subscribed && self.is_wanted
+    }
 }
 
 /// A slot that plays a stream or waits for it.
@@ -179,10 +188,11 @@ impl Stream {
     /// Makes sure that packets find the trunk.
     pub(crate) fn link_trunk(&mut self, leg: Key) {
         match self.trunks.iter_mut().find(|link| link.leg == leg) {
-            Some(link) => link.is_active = true,
+            Some(link) => link.is_subscribed = true,
             None => self.trunks.push(TrunkLink {
                 leg,
-                is_active: true,
+                is_subscribed: true,
+                is_wanted: true,
             }),
         }
     }

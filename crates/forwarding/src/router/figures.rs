@@ -16,7 +16,7 @@ impl Router {
     }
 
     fn watchers(&self, stream: &Stream) -> u32 {
-        let trunks = stream.trunks.iter().filter(|link| link.is_active).count();
+        let trunks = stream.trunks.iter().filter(|link| link.is_active()).count();
         let plays = |link: &&crate::stream::SlotLink| {
             let slot = self
                 .legs

@@ -55,7 +55,7 @@ impl Router {
         stream
             .reception
             .set_sender_report(SenderInfo { ntp, rtp, at });
-        for link in stream.trunks.iter().filter(|link| link.is_active) {
+        for link in stream.trunks.iter().filter(|link| link.is_active()) {
             let leg = self.legs.get_mut(link.leg);
             if let Some((trunk, mut out)) = leg.and_then(|leg| leg.trunk_out(sink)) {
                 trunk.report(stream, ntp, rtp, &mut out);
@@ -77,7 +77,7 @@ fn to_trunks(stream: &Stream, sequence: u64, legs: &mut Slab<Leg>, sink: &mut im
     for link in &stream.trunks {
         let leg = legs.get_mut(link.leg);
         if let Some((trunk, mut out)) = leg.and_then(|leg| leg.trunk_out(sink)) {
-            trunk.forward(stream, stored, link.is_active, &mut out);
+            trunk.forward(stream, stored, link.is_active(), &mut out);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Legs, and what goes to them.
 
-use super::{Router, SlotSpec, SlotView};
+use super::{Router, SlotView};
 use crate::leg::{Leg, Role};
 use crate::limits::SLOTS_MAX;
 use crate::slab::Key;
 use crate::slot::Slot;
 use crate::stream::SlotLink;
 use crate::trunk::Trunk;
-use crate::{Action, Kind, LegId, Refusal, Sink, SourceId, StreamId, StreamSpec};
+use crate::{Action, Kind, LegId, Refusal, Sink, SlotSpec, SourceId, StreamId, StreamSpec};
 use std::time::Duration;
 
 impl Router {
@@ -78,7 +78,7 @@ impl Router {
                 let links = stream.trunks.iter_mut();
                 links
                     .filter(|link| link.leg == key)
-                    .for_each(|link| link.is_active = false);
+                    .for_each(|link| link.is_subscribed = false);
             }
         }
     }

@@ -33,7 +33,7 @@ impl Router {
 
     fn open_again(&self, open: StreamId, spec: StreamSpec) -> Result<StreamId, Refusal> {
         self.stream_spec(open)
-            .filter(|is| is.source == spec.source && is.codec == spec.codec)
+            .filter(|is| (is.source, is.codec, is.layer) == (spec.source, spec.codec, spec.layer))
             .map(|_| open)
             .ok_or(Refusal::SsrcTaken)
     }

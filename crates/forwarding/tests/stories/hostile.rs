@@ -21,6 +21,7 @@ fn stage(codec: Codec) -> (Router, forwarding::StreamId) {
     let spec = StreamSpec {
         source: SourceId(1),
         codec,
+        layer: forwarding::Layer::LOWEST,
         ssrc: 11,
         resend: true,
     };

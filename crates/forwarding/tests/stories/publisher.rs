@@ -1,6 +1,6 @@
 //! A hall that publishes: makes RTP packets whose payload says where they come from.
 
-use forwarding::{Codec, SourceId, StreamSpec};
+use forwarding::{Codec, Layer, SourceId, StreamSpec};
 
 /// What a test payload says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ impl Publisher {
             spec: StreamSpec {
                 source: SourceId(u32::from(name)),
                 codec,
+                layer: Layer::LOWEST,
                 ssrc,
                 resend: true,
             },

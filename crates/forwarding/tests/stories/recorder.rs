@@ -3,7 +3,8 @@
 
 use crate::publisher::Tag;
 use forwarding::{
-    Action, Codec, Kind, LegId, PayloadTypes, SenderReport, Sink, SlotSpec, StreamId,
+    Action, Codec, Kind, LegId, Packet, PayloadTypes, SenderReport, Sink, SlotExtensions, SlotSpec,
+    StreamId,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,7 +57,7 @@ impl Sink for Recorder {
                     leg: packet.leg,
                     ssrc: packet.ssrc,
                     index: packet.index,
-                    bytes: [packet.header, packet.payload].concat(),
+                    bytes: whole(&packet),
                     header_bytes: packet.header.len(),
                     resend: packet.resend,
                     frame_end: packet.frame_end,
@@ -97,19 +98,28 @@ impl Recorder {
     }
 }
 
+/// The packet as it goes into SRTP.
+fn whole(packet: &Packet<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    packet.write_to(&mut bytes);
+    bytes
+}
+
 pub const H264_ON_LEG: u8 = 109;
 pub const OPUS_ON_LEG: u8 = 63;
 pub const LEVEL_ON_LEG: u8 = 3;
 
 /// A slot of a browser that numbers payload types its own way.
 pub fn slot(kind: Kind, ssrc: u32) -> SlotSpec {
+    let payload_types = PayloadTypes::new()
+        .with(Codec::H264, H264_ON_LEG)
+        .with(Codec::Opus, OPUS_ON_LEG);
     SlotSpec {
-        kind,
-        ssrc,
-        payload_types: PayloadTypes::new()
-            .with(Codec::H264, H264_ON_LEG)
-            .with(Codec::Opus, OPUS_ON_LEG),
-        audio_level_id: Some(LEVEL_ON_LEG),
+        extensions: SlotExtensions {
+            audio_level: Some(LEVEL_ON_LEG),
+            ..SlotExtensions::NONE
+        },
+        ..SlotSpec::new(kind, ssrc, payload_types)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::media::LegId;
 use crate::media::announce::Announcement;
 use crate::media::rtcp::Writer;
 use crate::media::srtp::Receiver;
-use forwarding::{Router, SourceId, StreamId, StreamSpec};
+use forwarding::{Layer, Router, SourceId, StreamId, StreamSpec};
 use protocol::{ChildTrunk, LegState, ParentTrunk, SiteCode};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,7 @@ impl Core {
                 let spec = StreamSpec {
                     source: self.sources.id(&site),
                     codec,
+                    layer: Layer::LOWEST,
                     ssrc,
                     resend: true,
                 };
@@ -252,5 +253,5 @@ impl Core {
 fn is_still(router: &Router, stream: StreamId, says: StreamSpec) -> bool {
     router
         .stream_spec(stream)
-        .is_some_and(|is| (is.source, is.codec) == (says.source, says.codec))
+        .is_some_and(|is| (is.source, is.codec, is.layer) == (says.source, says.codec, says.layer))
 }

@@ -4,7 +4,7 @@ use super::Core;
 use super::arrival::router_codec;
 use super::leg::{Purpose, Watcher, router_leg};
 use crate::media::{LegId, SlotPurpose};
-use forwarding::{PayloadTypes, SlotSpec, SourceId};
+use forwarding::{Layer, PayloadTypes, SlotExtensions, SlotSpec, SourceId};
 use protocol::{LegRole, MediaKind};
 use std::time::{Duration, Instant};
 
@@ -170,7 +170,12 @@ pub(super) fn specs(watcher: &Watcher) -> Vec<SlotSpec> {
                 .iter()
                 .map(|(codec, number)| (router_codec(*codec), *number))
                 .collect::<PayloadTypes>(),
-            audio_level_id: slot.audio_level_extension,
+            rtx: None,
+            extensions: SlotExtensions {
+                audio_level: slot.audio_level_extension,
+                ..SlotExtensions::NONE
+            },
+            layer_max: Layer::BEST,
         })
         .collect()
 }

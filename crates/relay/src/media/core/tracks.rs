@@ -5,7 +5,7 @@ use super::leg::{Incoming, Publisher, Purpose, Track};
 use super::{Core, Origin};
 use crate::media::LegId;
 use crate::media::ingress::Packet;
-use forwarding::{Arrival, StreamSpec};
+use forwarding::{Arrival, Layer, StreamSpec};
 use std::time::{Duration, Instant};
 
 /// A track may start a new stream once in this time: an encoder restart takes longer, and a publisher that
@@ -72,6 +72,7 @@ impl Core {
         let spec = StreamSpec {
             source,
             codec,
+            layer: Layer::LOWEST,
             ssrc: canonical,
             resend: codec.kind() == forwarding::Kind::Video,
         };

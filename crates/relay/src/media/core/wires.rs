@@ -159,8 +159,7 @@ impl Wires {
         };
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
-        bytes.extend_from_slice(packet.header);
-        bytes.extend_from_slice(packet.payload);
+        packet.write_to(&mut bytes);
         if wire.sender.seal_rtp(&mut bytes, packet.index).is_err() {
             self.totals.dropped += 1;
             return;
