@@ -223,7 +223,8 @@ fn refuse_leg(error: &MediaError) -> Refusal {
     match error {
         MediaError::TooManyLegs { .. } => Refusal::unavailable("relay_full", error.to_string()),
         MediaError::BadSpec(_) => Refusal::bad_offer(error.to_string()),
-        MediaError::Busy | MediaError::Stopped => {
+        // A leg being opened is not one that has gone.
+        MediaError::NoSuchLeg | MediaError::Busy | MediaError::Stopped => {
             Refusal::unavailable("media_busy", error.to_string())
         }
     }

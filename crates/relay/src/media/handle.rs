@@ -1,6 +1,6 @@
 //! The way to the media thread: bounded commands in, snapshots and a change notice out.
 
-use super::{Drops, LegId, LegOpened, LegSpec, MediaError};
+use super::{Drops, IceCredentials, Layer, LegId, LegOpened, LegSpec, MediaError};
 use arc_swap::ArcSwap;
 use protocol::{RelayPlan, RelayReport};
 use std::net::SocketAddr;
@@ -22,6 +22,19 @@ pub(super) enum Command {
     SetPlan(Box<RelayPlan>),
     /// The orchestrator's lease of SSRCs: takes effect for streams and slots opened from now on.
     SetSsrcBlock(u16),
+    /// The best layer a watcher's slot may show from now on; unknown legs and slots are ignored.
+    SetLayer {
+        leg: LegId,
+        slot: usize,
+        layer: Layer,
+    },
+    /// New ICE credentials of both sides.
+    RestartIce {
+        leg: LegId,
+        remote: IceCredentials,
+        local: IceCredentials,
+        answer: oneshot::Sender<Result<(), MediaError>>,
+    },
     /// End the thread.
     Stop,
 }
@@ -48,6 +61,33 @@ impl MediaHandle {
     /// Closes a leg; its streams end. Closing a leg that is gone already is not an error.
     pub fn close_leg(&self, leg: LegId) -> Result<(), MediaError> {
         self.send(Command::CloseLeg(leg))
+    }
+
+    /// Lets slot `slot` of a watching leg show layers up to `layer` from now on. A leg that is gone or has no such slot
+    /// is not an error.
+    pub fn set_layer(&self, leg: LegId, slot: usize, layer: Layer) -> Result<(), MediaError> {
+        self.send(Command::SetLayer { leg, slot, layer })
+    }
+
+    /// Restarts ICE on a session (RFC 8445 §9, RFC 9725 §4.3.3): checks with the new credentials of both sides are
+    /// answered from now on, those with the old ones until the first new one has come. Keys and streams stay.
+    ///
+    /// # Errors
+    /// [`MediaError::NoSuchLeg`] when it has ended, [`MediaError::BadSpec`] when the new local ufrag is in use.
+    pub async fn restart_ice(
+        &self,
+        leg: LegId,
+        remote: IceCredentials,
+        local: IceCredentials,
+    ) -> Result<(), MediaError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::RestartIce {
+            leg,
+            remote,
+            local,
+            answer,
+        })?;
+        answered.await.map_err(|_| MediaError::Stopped)?
     }
 
     /// Follows `plan` from now on. Legs and trunks that it does not change keep running.

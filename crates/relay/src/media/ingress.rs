@@ -49,7 +49,7 @@ impl<'a> Packet<'a> {
         if track.ssrcs.contains(&self.ssrc) {
             return true;
         }
-        match track.mid_extension.and_then(|id| self.extensions.get(id)) {
+        match track.extensions.mid.and_then(|id| self.extensions.get(id)) {
             Some(mid) => mid == track.mid.as_bytes(),
             // A browser that restarts its encoder may send an SSRC its offer did not name.
             None => true,
@@ -65,7 +65,8 @@ impl<'a> Packet<'a> {
         out: &mut Vec<u8>,
     ) {
         let level = track
-            .audio_level_extension
+            .extensions
+            .audio_level
             .and_then(|id| self.extensions.get(id))
             .and_then(|v| v.first());
         out.clear();

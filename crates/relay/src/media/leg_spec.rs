@@ -1,6 +1,7 @@
 //! What a leg is, as the HTTP side of the relay hands it over: an SDP offer, already parsed and judged.
 
-use protocol::{LegRole, MediaKind, SiteCode};
+use super::{PublishedTrack, WatchSlot};
+use protocol::{LegRole, SiteCode};
 
 /// A leg within this process, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,44 +83,6 @@ impl std::fmt::Debug for Fingerprint {
     }
 }
 
-/// The codecs a relay carries. It never decodes; it looks for keyframes and frame ends only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// RFC 7587, 48 kHz.
-    Opus,
-    /// RFC 6184, 90 kHz, packetization mode 1.
-    H264,
-    /// RFC 7741, 90 kHz.
-    Vp8,
-}
-
-impl Codec {
-    /// Its name in SDP and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Opus => "opus",
-            Self::H264 => "H264",
-            Self::Vp8 => "VP8",
-        }
-    }
-
-    /// RTP clock, ticks per second.
-    pub fn clock_rate_hz(self) -> u32 {
-        match self {
-            Self::Opus => 48_000,
-            Self::H264 | Self::Vp8 => 90_000,
-        }
-    }
-
-    /// Audio or video.
-    pub fn kind(self) -> MediaKind {
-        match self {
-            Self::Opus => MediaKind::Audio,
-            Self::H264 | Self::Vp8 => MediaKind::Video,
-        }
-    }
-}
-
 /// A leg to open. The peer is the ICE controlling side and the DTLS client (`a=setup:passive` in the answer).
 #[derive(Clone, Debug)]
 pub struct LegSpec {
@@ -149,56 +112,25 @@ pub enum LegMedia {
     Watch(Vec<WatchSlot>),
 }
 
-/// One m-line of a WHIP offer, as answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublishedTrack {
-    /// `a=mid`.
-    pub mid: String,
-    /// The one codec of the answer.
-    pub codec: Codec,
-    /// Its payload type on this leg. Other payload types of the m-line (RTX, RED) are dropped on arrival.
-    pub payload_type: u8,
-    /// Id of `urn:ietf:params:rtp-hdrext:sdes:mid`, if negotiated (RFC 9143 §15).
-    pub mid_extension: Option<u8>,
-    /// Id of `urn:ietf:params:rtp-hdrext:ssrc-audio-level`, if negotiated (RFC 6464).
-    pub audio_level_extension: Option<u8>,
-    /// The m-line's `a=ssrc` values; empty when the offer has none (then the MID extension or the payload type decides).
-    pub ssrcs: Vec<u32>,
-}
-
-/// What fills a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SlotPurpose {
-    /// The plan's program. On a `Return` leg: the site's own feed.
-    Program,
-    /// The plan's floor.
-    Floor,
-}
-
-/// One m-line of a WHEP answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WatchSlot {
-    /// `a=mid`.
-    pub mid: String,
-    /// Audio or video.
-    pub kind: MediaKind,
-    /// What fills it.
-    pub purpose: SlotPurpose,
-    /// Codec → payload type of this m-line, every codec kept in the answer.
-    pub payload_types: Vec<(Codec, u8)>,
-    /// Id of `urn:ietf:params:rtp-hdrext:ssrc-audio-level`, if negotiated.
-    pub audio_level_extension: Option<u8>,
-}
-
 /// An open leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegOpened {
     /// Its id, for [`super::MediaHandle::close_leg`].
     pub leg: LegId,
-    /// The SSRC sent in each slot, in slot order, for `a=ssrc:… cname:…` in the answer; empty on a publish leg.
-    pub slot_ssrcs: Vec<u32>,
+    /// What is sent in each slot, in slot order, for `a=ssrc` and `a=ssrc-group:FID` in the answer; empty on a publish
+    /// leg.
+    pub slots: Vec<SlotSsrcs>,
     /// The CNAME of every stream this relay sends (RFC 7022), the same for all so that audio and video play in step.
     pub cname: String,
+}
+
+/// The SSRCs of one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotSsrcs {
+    /// Of the media.
+    pub ssrc: u32,
+    /// Of its retransmissions (RFC 4588 §5.1); only where [`WatchSlot::rtx_payload_types`] has any.
+    pub rtx: Option<u32>,
 }
 
 /// Why the media thread refuses.
@@ -213,6 +145,9 @@ pub enum MediaError {
     /// The spec contradicts itself.
     #[error("leg refused: {0}")]
     BadSpec(&'static str),
+    /// The leg has gone meanwhile; answer 404.
+    #[error("there is no such leg")]
+    NoSuchLeg,
     /// The command queue is full; answer 503.
     #[error("the media thread is busy")]
     Busy,

@@ -11,6 +11,7 @@ mod dtls;
 mod handle;
 mod ingress;
 mod leg_spec;
+mod m_line;
 mod random;
 mod rtcp;
 mod srtp;
@@ -23,10 +24,13 @@ mod tests;
 pub use certificate::{CertificateError, MediaCertificate};
 pub use config::MediaConfig;
 pub use drops::Drops;
+pub use forwarding::Layer;
 pub use handle::MediaHandle;
 pub use leg_spec::{
-    Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError,
-    PublishedTrack, SlotPurpose, WatchSlot,
+    Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError, SlotSsrcs,
+};
+pub use m_line::{
+    Codec, PublishExtensions, PublishedTrack, SlotPurpose, WatchExtensions, WatchSlot,
 };
 
 /// Binds the socket and starts the media thread.

@@ -2,7 +2,7 @@
 
 use super::codec::OfferedCodec;
 use super::{Offer, Section};
-use crate::media::{Codec, Fingerprint, IceCredentials, LegOpened};
+use crate::media::{Codec, Fingerprint, IceCredentials, LegOpened, SlotSsrcs};
 use protocol::MediaKind;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -214,7 +214,7 @@ fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Resu
     };
     let stream = sent.stream;
     write!(sdp, "a=msid:{stream} {stream}-{track}\r\n")?;
-    if let Some(ssrc) = opened.slot_ssrcs.get(sent.slot) {
+    if let Some(SlotSsrcs { ssrc, .. }) = opened.slots.get(sent.slot) {
         write!(
             sdp,
             "a=ssrc:{ssrc} cname:{}\r\na=ssrc:{ssrc} msid:{stream} {stream}-{track}\r\n",
@@ -232,6 +232,8 @@ fn write_codec(sdp: &mut String, codec: &OfferedCodec) -> fmt::Result {
             "a=rtpmap:{pt} opus/48000/2\r\na=fmtp:{pt} minptime=10;useinbandfec=1\r\n"
         )?,
         Codec::Vp8 => write!(sdp, "a=rtpmap:{pt} VP8/90000\r\n")?,
+        Codec::Vp9 => write!(sdp, "a=rtpmap:{pt} VP9/90000\r\n")?,
+        Codec::Av1 => write!(sdp, "a=rtpmap:{pt} AV1/90000\r\n")?,
         Codec::H264 => {
             let profile = codec.profile_level_id.as_deref().unwrap_or("42e01f");
             write!(sdp, "a=rtpmap:{pt} H264/90000\r\na=fmtp:{pt} ")?;

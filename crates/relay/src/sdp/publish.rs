@@ -3,7 +3,7 @@
 use super::answer::{Media, Reply};
 use super::codec::OfferedCodec;
 use super::{Fault, Negotiated, Offer, Section};
-use crate::media::{Codec, LegMedia, PublishedTrack};
+use crate::media::{Codec, LegMedia, PublishExtensions, PublishedTrack};
 use protocol::MediaKind;
 
 /// Takes one audio and one video m-line on which the peer sends; answers every other one as rejected.
@@ -69,8 +69,16 @@ fn track(section: &Section, codec: &OfferedCodec) -> PublishedTrack {
         mid: section.mid.clone().unwrap_or_default(),
         codec: codec.codec,
         payload_type: codec.payload_type,
-        mid_extension: section.mid_extension,
-        audio_level_extension: audio_level(section),
+        rtx_payload_type: None,
+        red_payload_type: None,
+        extensions: PublishExtensions {
+            mid: section.mid_extension,
+            audio_level: audio_level(section),
+            ..PublishExtensions::default()
+        },
+        rids: Vec::new(),
+        // Every browser offers it for video, and for audio none.
+        feedback_nack: section.kind == Some(MediaKind::Video),
         ssrcs: section.ssrcs.clone(),
     }
 }

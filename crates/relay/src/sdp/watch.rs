@@ -3,7 +3,7 @@
 use super::answer::{Media, Reply, Sent};
 use super::publish::audio_level;
 use super::{Fault, Negotiated, Offer, OfferedCodec, Section};
-use crate::media::{LegMedia, SlotPurpose, WatchSlot};
+use crate::media::{Layer, LegMedia, SlotPurpose, WatchExtensions, WatchSlot};
 use protocol::MediaKind;
 
 /// What the first and second m-line of a kind carry to a hall.
@@ -102,7 +102,12 @@ fn slot_of(
         kind,
         purpose,
         payload_types: codecs.iter().map(|c| (c.codec, c.payload_type)).collect(),
-        audio_level_extension: audio_level(section),
+        rtx_payload_types: Vec::new(),
+        extensions: WatchExtensions {
+            audio_level: audio_level(section),
+            ..WatchExtensions::default()
+        },
+        layer_max: Layer::BEST,
     }
 }
 

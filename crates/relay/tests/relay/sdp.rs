@@ -3,7 +3,9 @@
 //! Golden answers lie beside the offers; `BLESS=1 cargo test -p relay --test relay` writes them anew.
 
 use proptest::prelude::*;
-use relay::media::{Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, SlotPurpose};
+use relay::media::{
+    Codec, Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, SlotPurpose, SlotSsrcs,
+};
 use relay::sdp::{self, HALL_SLOTS, Local, Negotiated, Offer, Reply, SINGLE_SLOTS};
 use std::path::Path;
 
@@ -31,10 +33,13 @@ fn answer(offer: &Offer, negotiated: &Negotiated) -> String {
             "[2001:db8::7]:5004".parse().expect("v6"),
         ],
     };
-    let slot_ssrcs = (0..4).map(|slot| (1 << 16) + slot).collect();
+    let ssrcs = |slot: u32| SlotSsrcs {
+        ssrc: (1 << 16) + slot,
+        rtx: None,
+    };
     let opened = LegOpened {
         leg: LegId(1),
-        slot_ssrcs,
+        slots: (0..4).map(ssrcs).collect(),
         cname: "relay-cname".into(),
     };
     offer.answer(&local, &negotiated.replies, &opened)
@@ -67,7 +72,7 @@ fn chromium_publishes_h264_and_opus() {
     assert_eq!(codecs, [("0", Codec::Opus), ("1", Codec::H264)]);
     assert_eq!(tracks[0].payload_type, 111);
     assert_eq!(
-        (tracks[0].audio_level_extension, tracks[0].mid_extension),
+        (tracks[0].extensions.audio_level, tracks[0].extensions.mid),
         (Some(1), Some(4))
     );
     assert_eq!(tracks[0].ssrcs, [2_301_016_562]);

@@ -192,5 +192,7 @@ pub(super) fn router_codec(codec: Codec) -> forwarding::Codec {
         Codec::Opus => forwarding::Codec::Opus,
         Codec::H264 => forwarding::Codec::H264,
         Codec::Vp8 => forwarding::Codec::Vp8,
+        Codec::Vp9 => forwarding::Codec::Vp9,
+        Codec::Av1 => forwarding::Codec::Av1,
     }
 }

@@ -53,6 +53,9 @@ impl Core {
         if self.by_ufrag.get(&leg.local.ufrag) == Some(&id) {
             self.by_ufrag.remove(&leg.local.ufrag);
         }
+        if let Some(restart) = &leg.restart {
+            self.by_ufrag.remove(&restart.local.ufrag);
+        }
         for address in leg.path.addresses() {
             if self.by_address.get(&address) == Some(&id) {
                 self.by_address.remove(&address);

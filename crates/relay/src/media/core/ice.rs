@@ -1,9 +1,9 @@
 //! ICE-lite towards halls and children (RFC 8445 §2.5), the controlling side towards parents.
 
 use super::Core;
-use super::leg::{Leg, Purpose};
-use crate::media::LegId;
+use super::leg::{Leg, Purpose, Restart};
 use crate::media::stun::{self, Class, Message};
+use crate::media::{IceCredentials, LegId, MediaError};
 use protocol::LegState;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -38,20 +38,63 @@ impl Core {
         let (local, remote) = message.username?.split_once(':')?;
         let id = *self.by_ufrag.get(local)?;
         let leg = self.legs.get(&id)?;
-        if !message.is_authentic(&leg.local.pwd) {
+        let pwd = password(leg, local)?.to_owned();
+        if !message.is_authentic(&pwd) {
             return None;
         }
-        let pwd = leg.local.pwd.clone();
         if message.claims_controlled {
             self.wires
                 .push(from, stun::role_conflict(message.transaction, &pwd));
             return Some(());
         }
+        self.finish_restart(id, local, remote);
         let id = self.admit_sender(id, remote, now)?;
         self.prove_address(id, from, message.use_candidate, now);
         self.wires
             .push(from, stun::success(message.transaction, from, &pwd));
         Some(())
+    }
+
+    /// New credentials of a session (RFC 8445 §9). The old ones hold until the peer has used the new.
+    pub(in crate::media) fn restart_ice(
+        &mut self,
+        id: LegId,
+        remote: IceCredentials,
+        local: IceCredentials,
+    ) -> Result<(), MediaError> {
+        if self.by_ufrag.contains_key(&local.ufrag) {
+            return Err(MediaError::BadSpec("the ICE ufrag is in use"));
+        }
+        let leg = self.legs.get_mut(&id).ok_or(MediaError::NoSuchLeg)?;
+        if leg.relay().is_some() {
+            return Err(MediaError::NoSuchLeg);
+        }
+        self.by_ufrag.insert(local.ufrag.clone(), id);
+        let restart = Restart {
+            local,
+            remote_ufrag: remote.ufrag,
+        };
+        // The peer has given an offer up for a later one.
+        if let Some(superseded) = leg.restart.replace(restart) {
+            self.by_ufrag.remove(&superseded.local.ufrag);
+        }
+        Ok(())
+    }
+
+    /// The first authentic check with the new credentials makes them the only ones.
+    fn finish_restart(&mut self, id: LegId, local: &str, remote: &str) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        let proves = |new: &mut Restart| new.local.ufrag == local && new.remote_ufrag == remote;
+        let Some(new) = leg.restart.take_if(proves) else {
+            return;
+        };
+        let old = std::mem::replace(&mut leg.local, new.local);
+        leg.remote_ufrag = Some(new.remote_ufrag);
+        leg.path.reselect = true;
+        self.by_ufrag.remove(&old.ufrag);
+        tracing::info!(leg = id.0, "ICE restarted");
     }
 
     /// The peer's ufrag must be the offer's. A child names each dialling attempt by a fresh one: then its old
@@ -103,7 +146,8 @@ impl Core {
             .is_none_or(|at| now.saturating_duration_since(at) > ADDRESS_STALE);
         // A browser facing an ICE-lite side nominates every pair it checks, so nomination alone must not move a
         // leg that is well where it is; what it sends media from does (see `note_source`).
-        if leg.path.selected.is_none() || (nominated && selected_is_stale) {
+        if leg.path.selected.is_none() || (nominated && (selected_is_stale || leg.path.reselect)) {
+            leg.path.reselect = false;
             self.select_address(id, from);
         }
         // It may be somebody else's by now.
@@ -167,6 +211,15 @@ impl Core {
         self.begin_handshake(id, now);
         Some(())
     }
+}
+
+/// The password that goes with our ufrag.
+fn password<'a>(leg: &'a Leg, local: &str) -> Option<&'a str> {
+    let restarted = leg.restart.as_ref().map(|restart| &restart.local);
+    std::iter::once(&leg.local)
+        .chain(restarted)
+        .find(|credentials| credentials.ufrag == local)
+        .map(|credentials| credentials.pwd.as_str())
 }
 
 /// When the check that this message answers was sent, if it is one of this leg's and authentic.

@@ -2,7 +2,7 @@
 
 use super::allowance::Allowance;
 use crate::media::srtp::Receiver;
-use crate::media::{Fingerprint, IceCredentials, LegId, PublishedTrack, WatchSlot};
+use crate::media::{Fingerprint, IceCredentials, LegId, PublishedTrack, SlotSsrcs, WatchSlot};
 use forwarding::{SourceId, StreamId};
 use protocol::{LegRole, LegState, SiteCode};
 use std::collections::{HashMap, VecDeque};
@@ -19,6 +19,8 @@ pub(super) struct Leg {
     pub(super) local: IceCredentials,
     /// The peer's ufrag: known from the offer, or learnt from a child's first check.
     pub(super) remote_ufrag: Option<String>,
+    /// An ICE restart whose credentials the peer has not used yet.
+    pub(super) restart: Option<Restart>,
     /// Certificates the peer may have.
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) state: LegState,
@@ -31,6 +33,12 @@ pub(super) struct Leg {
     pub(super) heard_at: Instant,
     pub(super) receiver: Option<Receiver>,
     pub(super) packets_received: u64,
+}
+
+/// The credentials of an ICE restart.
+pub(super) struct Restart {
+    pub(super) local: IceCredentials,
+    pub(super) remote_ufrag: String,
 }
 
 /// What a leg is for.
@@ -95,7 +103,7 @@ pub(super) struct Watcher {
     pub(super) role: LegRole,
     pub(super) site: Option<SiteCode>,
     pub(super) slots: Vec<WatchSlot>,
-    pub(super) ssrcs: Vec<u32>,
+    pub(super) ssrcs: Vec<SlotSsrcs>,
     /// Where each slot points, as last told to the router.
     pub(super) pointed: Vec<Option<SourceId>>,
 }
@@ -136,6 +144,8 @@ pub(super) struct Announced {
 pub(super) struct Path {
     proven: Vec<(SocketAddr, Instant)>,
     pub(super) selected: Option<SocketAddr>,
+    /// The peer has restarted ICE: its next nomination counts, however well the old address is.
+    pub(super) reselect: bool,
 }
 
 impl Path {

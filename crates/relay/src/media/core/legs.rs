@@ -9,7 +9,7 @@ use super::tracks::RESTART_INTERVAL;
 use crate::media::handle::Command;
 use crate::media::{
     Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError, PublishedTrack,
-    WatchSlot,
+    SlotSsrcs, WatchSlot,
 };
 use protocol::{LegRole, LegState};
 use std::collections::VecDeque;
@@ -30,6 +30,15 @@ impl Core {
             // The HTTP side may have gone meanwhile; then the leg times out.
             Command::OpenLeg(spec, answer) => drop(answer.send(self.open_leg(*spec, now))),
             Command::CloseLeg(leg) => self.remove_leg(leg, now),
+            Command::SetLayer { leg, slot, layer } => self.set_layer(leg, slot, layer, now),
+            Command::RestartIce {
+                leg,
+                remote,
+                local,
+                answer,
+            } => {
+                drop(answer.send(self.restart_ice(leg, remote, local)));
+            }
             Command::SetPlan(plan) => self.set_plan(*plan, now),
             Command::SetSsrcBlock(block) => self.numbers.ssrc_block = block,
             Command::Stop => {
@@ -67,7 +76,7 @@ impl Core {
         if let Purpose::Publish(publisher) = &purpose {
             self.remove_publishers(&publisher.site, now);
         }
-        let slot_ssrcs = match &purpose {
+        let slots = match &purpose {
             Purpose::Watch(watcher) => watcher.ssrcs.clone(),
             _ => Vec::new(),
         };
@@ -80,7 +89,7 @@ impl Core {
         );
         Ok(LegOpened {
             leg,
-            slot_ssrcs,
+            slots,
             cname: self.wires.cname.clone(),
         })
     }
@@ -143,7 +152,7 @@ impl Core {
         if slots.is_empty() || slots.len() > TRACKS_MAX {
             return Err(MediaError::BadSpec("1 to 8 m-lines"));
         }
-        let ssrcs = slots.iter().map(|_| self.allocate_ssrc()).collect();
+        let ssrcs = slots.iter().map(|slot| self.slot_ssrcs(slot)).collect();
         let pointed = vec![None; slots.len()];
         Ok(Purpose::Watch(Watcher {
             session,
@@ -153,6 +162,14 @@ impl Core {
             ssrcs,
             pointed,
         }))
+    }
+
+    fn slot_ssrcs(&mut self, slot: &WatchSlot) -> SlotSsrcs {
+        let resends = !slot.rtx_payload_types.is_empty();
+        SlotSsrcs {
+            ssrc: self.allocate_ssrc(),
+            rtx: resends.then(|| self.allocate_ssrc()),
+        }
     }
 
     fn control_room_legs(&self) -> usize {
@@ -182,6 +199,7 @@ impl Core {
             purpose,
             local,
             remote_ufrag,
+            restart: None,
             fingerprints,
             state: LegState::Connecting,
             path: Path::default(),

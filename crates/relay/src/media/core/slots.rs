@@ -3,8 +3,8 @@
 use super::Core;
 use super::arrival::router_codec;
 use super::leg::{Purpose, Watcher, router_leg};
-use crate::media::{LegId, SlotPurpose};
-use forwarding::{Layer, PayloadTypes, SlotExtensions, SlotSpec, SourceId};
+use crate::media::{Codec, Layer, LegId, SlotPurpose, SlotSsrcs, WatchSlot};
+use forwarding::{Mid, PayloadTypes, Rtx, SlotExtensions, SlotSpec, SourceId};
 use protocol::{LegRole, MediaKind};
 use std::time::{Duration, Instant};
 
@@ -126,10 +126,28 @@ impl Core {
         }
     }
 
+    /// The best layer a watcher wants in a slot from now on.
+    pub(super) fn set_layer(&mut self, id: LegId, slot: usize, layer: Layer, now: Instant) {
+        let Some(Purpose::Watch(watcher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
+        else {
+            return;
+        };
+        if let Some(spec) = watcher.slots.get_mut(slot) {
+            // For a leg that has yet to connect too.
+            spec.layer_max = layer;
+            let clock = self.clock(now);
+            self.router
+                .set_layer_max(router_leg(id), slot, layer, clock, &mut self.wires);
+        }
+    }
+
     /// Does a slot send under this SSRC?
     pub(super) fn slot_has(&self, ssrc: u32) -> bool {
         self.legs.values().any(|leg| match &leg.purpose {
-            Purpose::Watch(watcher) => watcher.ssrcs.contains(&ssrc),
+            Purpose::Watch(watcher) => watcher
+                .ssrcs
+                .iter()
+                .any(|slot| slot.ssrc == ssrc || slot.rtx == Some(ssrc)),
             _ => false,
         })
     }
@@ -155,27 +173,36 @@ fn wanted(
 
 /// The slots of a leg in the router's words.
 pub(super) fn specs(watcher: &Watcher) -> Vec<SlotSpec> {
-    watcher
-        .slots
-        .iter()
-        .zip(&watcher.ssrcs)
-        .map(|(slot, ssrc)| SlotSpec {
-            kind: match slot.kind {
-                MediaKind::Audio => forwarding::Kind::Audio,
-                MediaKind::Video => forwarding::Kind::Video,
-            },
-            ssrc: *ssrc,
-            payload_types: slot
-                .payload_types
-                .iter()
-                .map(|(codec, number)| (router_codec(*codec), *number))
-                .collect::<PayloadTypes>(),
-            rtx: None,
-            extensions: SlotExtensions {
-                audio_level: slot.audio_level_extension,
-                ..SlotExtensions::NONE
-            },
-            layer_max: Layer::BEST,
-        })
+    let slots = watcher.slots.iter().zip(&watcher.ssrcs);
+    slots.map(|(slot, ssrcs)| spec(slot, *ssrcs)).collect()
+}
+
+fn spec(slot: &WatchSlot, ssrcs: SlotSsrcs) -> SlotSpec {
+    let ids = slot.extensions;
+    SlotSpec {
+        kind: match slot.kind {
+            MediaKind::Audio => forwarding::Kind::Audio,
+            MediaKind::Video => forwarding::Kind::Video,
+        },
+        ssrc: ssrcs.ssrc,
+        payload_types: payload_types(&slot.payload_types),
+        rtx: ssrcs.rtx.map(|ssrc| Rtx {
+            ssrc,
+            payload_types: payload_types(&slot.rtx_payload_types),
+        }),
+        extensions: SlotExtensions {
+            mid: ids.mid.zip(Mid::new(slot.mid.as_bytes())),
+            audio_level: ids.audio_level,
+            transport_sequence: ids.transport_sequence,
+            dependency_descriptor: ids.dependency_descriptor,
+        },
+        layer_max: slot.layer_max,
+    }
+}
+
+fn payload_types(numbers: &[(Codec, u8)]) -> PayloadTypes {
+    let named = numbers.iter();
+    named
+        .map(|(codec, number)| (router_codec(*codec), *number))
         .collect()
 }

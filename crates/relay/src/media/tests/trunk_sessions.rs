@@ -4,7 +4,7 @@ use super::guest::{opus, vp8};
 use super::trunks::{connected, play, tree};
 use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan};
 use crate::media::srtp::rtp_seq_ssrc;
-use crate::media::{Codec, IceCredentials, PublishedTrack};
+use crate::media::{Codec, IceCredentials, PublishExtensions, PublishedTrack};
 use protocol::LegState;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -160,8 +160,11 @@ fn a_trunk_that_has_carried_all_the_ssrcs_it_can_begins_a_new_session() {
         mid: n.to_string(),
         codec: Codec::Opus,
         payload_type: 100 + n as u8,
-        mid_extension: None,
-        audio_level_extension: None,
+        rtx_payload_type: None,
+        red_payload_type: None,
+        extensions: PublishExtensions::default(),
+        rids: Vec::new(),
+        feedback_nack: false,
         ssrcs: vec![n],
     };
     let sound = |n: u32, sequence: u16| {

@@ -4,7 +4,7 @@ use crate::media::announce::{Announcement, NAME};
 use crate::media::ingress::Packet;
 use crate::media::rtcp::{Item, Writer, read};
 use crate::media::stun::{self, Class, Message};
-use crate::media::{Codec, Fingerprint, PublishedTrack};
+use crate::media::{Codec, Fingerprint, PublishExtensions, PublishedTrack};
 use forwarding::ReceptionReport;
 use proptest::prelude::*;
 
@@ -130,8 +130,15 @@ fn track(mid: &str, ssrcs: Vec<u32>) -> PublishedTrack {
         mid: mid.to_owned(),
         codec: Codec::Vp8,
         payload_type: 96,
-        mid_extension: Some(4),
-        audio_level_extension: Some(2),
+        rtx_payload_type: None,
+        red_payload_type: None,
+        extensions: PublishExtensions {
+            mid: Some(4),
+            audio_level: Some(2),
+            ..PublishExtensions::default()
+        },
+        rids: Vec::new(),
+        feedback_nack: true,
         ssrcs,
     }
 }

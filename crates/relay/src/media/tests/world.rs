@@ -3,8 +3,8 @@
 use super::guest::Guest;
 use crate::media::core::Core;
 use crate::media::{
-    Codec, IceCredentials, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig, PublishedTrack,
-    SlotPurpose, WatchSlot,
+    Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
+    PublishExtensions, PublishedTrack, SlotPurpose, WatchExtensions, WatchSlot,
 };
 use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan, SiteCode};
 use std::net::SocketAddr;
@@ -318,8 +318,14 @@ pub(crate) fn tracks() -> Vec<PublishedTrack> {
         mid: mid.to_owned(),
         codec,
         payload_type,
-        mid_extension: None,
-        audio_level_extension,
+        rtx_payload_type: None,
+        red_payload_type: None,
+        extensions: PublishExtensions {
+            audio_level: audio_level_extension,
+            ..PublishExtensions::default()
+        },
+        rids: Vec::new(),
+        feedback_nack: codec != Codec::Opus,
         ssrcs: vec![ssrc],
     };
     vec![
@@ -334,7 +340,12 @@ pub(crate) fn slots() -> Vec<WatchSlot> {
         kind,
         purpose,
         payload_types: payload_types.to_vec(),
-        audio_level_extension: Some(5),
+        rtx_payload_types: Vec::new(),
+        extensions: WatchExtensions {
+            audio_level: Some(5),
+            ..WatchExtensions::default()
+        },
+        layer_max: Layer::BEST,
     };
     let video = [(Codec::H264, 97), (Codec::Vp8, 98)];
     vec![
