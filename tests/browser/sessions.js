@@ -30,12 +30,20 @@ globalThis.sessions = (() => {
     return last;
   }
 
-  /** Publishes the fake camera and microphone by WHIP, video in this codec only. */
-  async function publish({ url, token, codec, width = 640, height = 360, frameRate = 15 }) {
+  // A quarter, a half and the whole of the picture, lowest first.
+  const LAYERS = [
+    { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 },
+    { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 350_000 },
+    { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_200_000 },
+  ];
+
+  /** Publishes the fake camera and microphone by WHIP, video in this codec only, in three layers if asked. */
+  async function publish({ url, token, codec, layers = false, width = 640, height = 360, frameRate = 15 }) {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
     const pc = new RTCPeerConnection();
     for (const track of stream.getTracks()) {
-      const transceiver = pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+      const sendEncodings = layers && track.kind === 'video' ? LAYERS : undefined;
+      const transceiver = pc.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings });
       if (track.kind !== 'video' || !codec) continue;
       const wanted = [`video/${codec}`, 'video/rtx'].map((name) => name.toLowerCase());
       transceiver.setCodecPreferences(
@@ -90,6 +98,17 @@ globalThis.sessions = (() => {
     };
   }
 
+  /** Asks the relay for another layer of the picture; answers with the status. */
+  async function layer({ session, layer }) {
+    const { location, token } = open.get(session);
+    const answer = await fetch(`${location}/layer`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+      body: JSON.stringify({ layer }),
+    });
+    return { status: answer.status };
+  }
+
   /** Ends a session by DELETE, as a polite client does; answers with the status. */
   async function close({ session }) {
     const { pc, location, token, stream } = open.get(session);
@@ -103,5 +122,5 @@ globalThis.sessions = (() => {
     return { status: answer.status };
   }
 
-  return { publish, play, statistics, close };
+  return { publish, play, statistics, layer, close };
 })();

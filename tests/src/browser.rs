@@ -230,6 +230,15 @@ impl Page {
         .await
     }
 
+    /// Publishes the fake camera in three layers by WHIP (RIDs q, h and f: a quarter, a half, the whole).
+    pub async fn publish_layers(&self, url: &str, token: &str, codec: &str) -> Result<Session<'_>> {
+        self.open(
+            "sessions.publish",
+            json!({ "url": url, "token": token, "codec": codec, "layers": true }),
+        )
+        .await
+    }
+
     /// Plays by WHEP: one video and one audio slot.
     pub async fn play(&self, url: &str, token: &str) -> Result<Session<'_>> {
         self.open("sessions.play", json!({ "url": url, "token": token }))
@@ -289,8 +298,24 @@ pub struct Stream {
     pub packets_lost: i64,
     /// Packets sent.
     pub packets_sent: u64,
-    /// Freezes seen.
+    /// Packets sent again on request.
+    pub retransmitted_packets_sent: u64,
+    /// Packets received that had been sent again (RTX only).
+    pub retransmitted_packets_received: u64,
+    /// `a=rid` of a layer; empty when there is one only.
+    pub rid: String,
+    /// Keyframe requests: sent by a receiver, received by a sender (RFC 4585 §6.3.1).
+    pub pli_count: u64,
+    /// The same by FIR (RFC 5104 §4.3.1).
+    pub fir_count: u64,
+    /// Keyframes among the encoded frames.
+    pub key_frames_encoded: u64,
+    /// Freezes seen: a frame came later than three times the usual distance, or that plus 150 ms.
     pub freeze_count: u64,
+    /// Their sum, seconds.
+    pub total_freezes_duration: f64,
+    /// When this was counted, milliseconds since 1970.
+    pub timestamp: f64,
     /// Width of the picture, pixels.
     pub frame_width: u32,
     /// Samples of sound that were played or made up.
@@ -305,6 +330,12 @@ impl Statistics {
         let of_kind = self.streams.iter().filter(|stream| stream.kind == kind);
         of_kind.min_by(|one, other| one.mid.cmp(&other.mid))
     }
+
+    /// Keyframe requests of all the streams.
+    pub fn keyframe_requests(&self) -> u64 {
+        let requests = self.streams.iter().map(|s| s.pli_count + s.fir_count);
+        requests.sum()
+    }
 }
 
 impl Session<'_> {
@@ -315,6 +346,27 @@ impl Session<'_> {
             .call("sessions.statistics", json!({ "session": self.id }))
             .await?;
         serde_json::from_value(said).context("statistics")
+    }
+
+    /// Asks the relay for another layer of the picture: `low`, `medium` or `best`.
+    pub async fn ask_layer(&self, layer: &str) -> Result<u64> {
+        let argument = json!({ "session": self.id, "layer": layer });
+        let asked = self.page.call("sessions.layer", argument).await?;
+        asked["status"].as_u64().context("a status")
+    }
+
+    /// Waits until the picture is this wide; returns how long that took.
+    pub async fn is_wide(&self, pixels: u32) -> Result<Duration> {
+        let wide = async || {
+            let now = self.statistics().await?;
+            let width = now.first("video").map_or(0, |video| video.frame_width);
+            Ok((width == pixels).then_some(()))
+        };
+        let outcome = until(&format!("picture {pixels} pixels wide"), wide).await;
+        match outcome {
+            Ok(((), time)) => Ok(time),
+            Err(error) => Err(error.context(format!("{:#?}", self.statistics().await?))),
+        }
     }
 
     /// Waits until so many more frames are decoded than now; returns how long that took.

@@ -1,7 +1,7 @@
 //! A network namespace with a cable (a veth pair) to this machine: another computer on the same
 //! desk, with an address that is not loopback.
 
-use crate::tool;
+use crate::{repository, tool};
 use anyhow::Result;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -76,6 +76,41 @@ impl Namespace {
         self.there
     }
 
+    /// From now on the cable loses this part of the packets both ways, at random: 1, 5 or 20 percent
+    /// (the sections of `tests/network/loss.o`; not every kernel has netem).
+    pub fn lose(&self, percent: u8) -> Result<()> {
+        let object = repository().join("tests/network/loss.o");
+        for (prefix, device) in self.ends() {
+            tc(&format!("{prefix}qdisc replace dev {device} clsact"))?;
+            let filter =
+                format!("{prefix}filter add dev {device} egress bpf direct-action object-file");
+            let (object, section) = (object.display(), format!("section loss/{percent}"));
+            tc(&format!("{filter} {object} {section}"))?;
+        }
+        Ok(())
+    }
+
+    /// From now on what goes into the namespace passes a narrow place: `rate_kbit` kilobits a second,
+    /// packets that would wait longer than 200 ms are lost (tc-tbf).
+    pub fn narrow(&self, rate_kbit: u32) -> Result<()> {
+        let bucket = format!("tbf rate {rate_kbit}kbit burst 8kb latency 200ms");
+        tc(&format!("qdisc replace dev {}a root {bucket}", self.name)).map(drop)
+    }
+
+    /// The narrow place is wide again.
+    pub fn widen(&self) -> Result<()> {
+        tc(&format!("qdisc delete dev {}a root", self.name)).map(drop)
+    }
+
+    /// Both ends of the cable: what to put before a `tc` command, and the device.
+    fn ends(&self) -> [(String, String); 2] {
+        let name = &self.name;
+        [
+            (String::new(), format!("{name}a")),
+            (format!("-n {name} "), format!("{name}b")),
+        ]
+    }
+
     /// A command that runs inside.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(tool::find("ip").unwrap_or_else(|| "ip".into()));
@@ -94,6 +129,14 @@ impl Drop for Namespace {
 }
 
 fn ip(line: &str) -> Result<String> {
-    let program = tool::find("ip").unwrap_or_else(|| "ip".into());
+    iproute2("ip", line)
+}
+
+fn tc(line: &str) -> Result<String> {
+    iproute2("tc", line)
+}
+
+fn iproute2(program: &str, line: &str) -> Result<String> {
+    let program = tool::find(program).unwrap_or_else(|| program.into());
     tool::run(Command::new(program).args(line.split(' ')))
 }

@@ -13,6 +13,15 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Asks until there is an answer, at most until [`DEADLINE`]; returns it with the time it took.
 pub async fn until<T>(
     what: &str,
+    ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<(T, Duration)> {
+    until_within(DEADLINE, what, ask).await
+}
+
+/// As [`until`], with a deadline of its own.
+pub async fn until_within<T>(
+    deadline: Duration,
+    what: &str,
     mut ask: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<(T, Duration)> {
     let started = Instant::now();
@@ -20,8 +29,8 @@ pub async fn until<T>(
         if let Some(answer) = ask().await? {
             return Ok((answer, started.elapsed()));
         }
-        if started.elapsed() > DEADLINE {
-            bail!("after {} s still no {what}", DEADLINE.as_secs());
+        if started.elapsed() > deadline {
+            bail!("after {} s still no {what}", deadline.as_secs());
         }
         tokio::time::sleep(INTERVAL).await;
     }

@@ -1,5 +1,6 @@
 //! Stories about whole processes.
 
+mod bad_network;
 mod configuration;
 mod deployment;
 mod metrics;
