@@ -21,6 +21,7 @@
 //! - Every list is bounded by a constant of [`limits`]; every drop is counted in a statistic.
 //! - A packet that cannot be understood is dropped and counted; none makes the router panic.
 
+pub mod bandwidth;
 pub mod limits;
 
 mod action;

@@ -1,6 +1,7 @@
-//! RTCP (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3): reading hostile compounds, writing our own.
+//! RTCP (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3, transport-wide feedback): reading hostile compounds, writing our own.
 
 use forwarding::ReceptionReport;
+use forwarding::bandwidth::Feedback;
 
 const SR: u8 = 200;
 const RR: u8 = 201;
@@ -12,6 +13,7 @@ const PSFB: u8 = 206;
 
 const CNAME: u8 = 1;
 const NACK: u8 = 1;
+const TRANSPORT_CC: u8 = 15;
 const PLI: u8 = 1;
 const FIR: u8 = 4;
 
@@ -33,6 +35,8 @@ pub(super) enum Item<'a> {
     Nack { ssrc: u32, sequences: Vec<u16> },
     /// Please send a keyframe (PLI or FIR).
     KeyframeRequest { ssrc: u32 },
+    /// Transport-wide feedback, for [`Feedback::read`].
+    TransportFeedback(&'a [u8]),
     /// A stream ended.
     Bye { ssrc: u32 },
     /// Application-defined.
@@ -107,6 +111,7 @@ fn read_packet(count: u8, kind: u8, body: &[u8], visit: &mut dyn FnMut(Item<'_>)
                 sequences: nack_sequences(body.get(8..)?),
             });
         }
+        (RTPFB, TRANSPORT_CC) => visit(Item::TransportFeedback(body.get(8..)?)),
         (PSFB, PLI) => visit(Item::KeyframeRequest {
             ssrc: word(body, 4)?,
         }),
@@ -233,6 +238,15 @@ impl Writer {
             }
             self.words(&[u32::from(first) << 16 | u32::from(mask)]);
         }
+        self.end(start);
+    }
+
+    /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1); `ssrc` is any stream of the
+    /// leg.
+    pub(super) fn transport_feedback(&mut self, own_ssrc: u32, ssrc: u32, feedback: &Feedback) {
+        let start = self.begin(RTPFB, TRANSPORT_CC, own_ssrc);
+        self.words(&[ssrc]);
+        feedback.write(&mut self.0);
         self.end(start);
     }
 

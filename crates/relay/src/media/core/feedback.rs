@@ -43,7 +43,7 @@ impl Core {
                 }
             }
             // A publisher that says BYE for one stream goes on with another or closes the leg; both show by themselves.
-            Item::Bye { .. } | Item::App { .. } => {}
+            Item::Bye { .. } | Item::App { .. } | Item::TransportFeedback(_) => {}
         }
     }
 

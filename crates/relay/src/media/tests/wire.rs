@@ -186,3 +186,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn another_library_reads_our_transport_wide_feedback_and_so_do_we() {
+    use forwarding::bandwidth::{ArrivalLog, Feedback};
+    use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+    use rtc_shared::marshal::Unmarshal;
+    let ms = std::time::Duration::from_millis;
+    let mut log = ArrivalLog::new();
+    // Runs, a gap, a packet overtaken, a long pause: every kind of chunk and of delta.
+    for n in (0..60_u16).filter(|n| !(20..25).contains(n)) {
+        let late = u64::from(n % 9 == 0) * 30 + u64::from(n > 50) * 200;
+        log.handle_packet(n.wrapping_add(65_500), ms(5_000 + u64::from(n) * 2 + late));
+    }
+    let feedback = log
+        .poll_feedback(ms(6_000))
+        .expect("something to tell")
+        .clone();
+    let mut compound = Writer::default();
+    compound.transport_feedback(1, 2, &feedback);
+    let mut told = Feedback::default();
+    read(&compound.0, &mut |item| {
+        let Item::TransportFeedback(bytes) = item else {
+            panic!("something else: {item:?}");
+        };
+        told.read(bytes).expect("well-formed");
+    });
+    assert_eq!(told, feedback);
+    let theirs = TransportLayerCc::unmarshal(&mut compound.0.as_slice()).expect("well-formed");
+    assert_eq!(
+        (theirs.base_sequence_number, theirs.packet_status_count),
+        (65_500, 60)
+    );
+    assert_eq!(theirs.recv_deltas.len(), 55);
+    let mut at = i64::from(theirs.reference_time) * 64_000;
+    let arrivals: Vec<i64> = theirs
+        .recv_deltas
+        .iter()
+        .map(|delta| {
+            at += delta.delta;
+            at
+        })
+        .collect();
+    assert_eq!(arrivals[0], 5_030_000, "the first packet came 30 ms late");
+    assert_eq!(arrivals[54], 5_318_000);
+}
