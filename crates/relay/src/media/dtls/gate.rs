@@ -1,10 +1,14 @@
 //! What may reach the DTLS endpoint.
 //!
-//! The endpoint reassembles by walking all fragments on every record: 104 KB of 1-byte fragments cost it 18 s of
-//! CPU, which would stall every leg. It also holds early encrypted records without bound and goes on collecting
-//! plaintext ones after completion. So every datagram passes here first.
+//! The endpoint reassembles by walking all fragments on every record, recursively: 104 KB of 1-byte fragments cost it
+//! 18 s of CPU, which would stall every leg, and deep enough a chain its stack. It also holds early encrypted records
+//! without bound and goes on collecting fragments after completion, plaintext and encrypted. So every datagram passes
+//! here first.
 
-use super::hello::{HANDSHAKE, HelloCollector, Record, fragments, lists_gcm, records};
+use super::hello::{
+    ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HelloCollector, Record, fragments, lists_gcm, records,
+};
+use std::collections::HashSet;
 
 /// Per handshake. Chromium needs 4 to 8, with every flight repeated twice still under 30.
 const DATAGRAMS_MAX: u32 = 64;
@@ -16,8 +20,15 @@ const MESSAGE_LEN_MAX: usize = 16 * 1024;
 /// the test that drives them through the endpoint prints. Not a least size: OpenSSL without a known path MTU (aiortc)
 /// sends at most 228 bytes a datagram and fills what an earlier message left of one with a fragment of a few bytes.
 const FRAGMENTS_MAX: usize = 128;
+/// Per handshake, of any kind: what was let through is remembered. A flight has six.
+const RECORDS_MAX: usize = 256;
 /// Encrypted records ahead of the handshake; a peer's Finished and its repeats.
 const EARLY_RECORDS_MAX: u32 = 16;
+/// Body of an encrypted record. The longest that a peer has to send is a Finished under AES-256-CBC, 80 bytes; nobody
+/// negotiated data channels. What it holds cannot be seen from here: this bounds the fragments in it.
+const ENCRYPTED_LEN_MAX: usize = 128;
+/// In a datagram after completion: a whole flight has six. Looking at more would cost more than its sender pays.
+const LATE_RECORDS_MAX: usize = 16;
 /// Repeats of the last flight answered per session. Enough for 10 s of lost answers at doubling intervals.
 const REPEATS_MAX: u32 = 16;
 
@@ -44,10 +55,13 @@ pub(super) struct Gate {
     hello: Option<HelloCollector>,
     datagrams: u32,
     bytes: usize,
+    records: usize,
     fragments: usize,
     early_records: u32,
+    /// Encrypted handshake records after completion.
+    finished: u32,
     /// SHA-256 of plaintext record bodies let through, to recognise repeats.
-    passed: Vec<[u8; 32]>,
+    passed: HashSet<[u8; 32]>,
     complete: bool,
     repeats: u32,
 }
@@ -59,9 +73,11 @@ impl Gate {
             hello: passive.then(HelloCollector::default),
             datagrams: 0,
             bytes: 0,
+            records: 0,
             fragments: 0,
             early_records: 0,
-            passed: Vec::new(),
+            finished: 0,
+            passed: HashSet::new(),
             complete: false,
             repeats: 0,
         }
@@ -72,7 +88,7 @@ impl Gate {
     }
 
     pub(super) fn judge(&mut self, datagram: &[u8]) -> Verdict {
-        let Some(records) = records(datagram) else {
+        let Some(records) = records(datagram).filter(|records| records.iter().all(is_ours)) else {
             return Verdict::Drop;
         };
         if self.complete {
@@ -85,7 +101,9 @@ impl Gate {
     fn judge_handshake(&mut self, len: usize, records: &[Record<'_>]) -> Verdict {
         self.datagrams += 1;
         self.bytes += len;
-        if self.datagrams > DATAGRAMS_MAX || self.bytes > BYTES_MAX {
+        self.records += records.len();
+        let is_long = self.datagrams > DATAGRAMS_MAX || self.records > RECORDS_MAX;
+        if is_long || self.bytes > BYTES_MAX {
             return Verdict::Fail;
         }
         let mut verdict = if self.hello.is_some() {
@@ -111,7 +129,7 @@ impl Gate {
             self.hello = None;
         }
         for record in records.iter().filter(|record| record.epoch == 0) {
-            self.passed.push(digest(record.body));
+            self.passed.insert(digest(record.body));
         }
         verdict
     }
@@ -136,18 +154,33 @@ impl Gate {
     /// After completion plaintext may only repeat the peer's flight, byte for byte under fresh record numbers;
     /// encrypted records are the endpoint's to authenticate. Either way the answers are bounded.
     fn judge_late(&mut self, records: &[Record<'_>]) -> Verdict {
-        let mut plaintext = records.iter().filter(|record| record.epoch == 0).peekable();
-        let repeats_something = plaintext.peek().is_some();
+        let is_plain = |record: &&Record<'_>| record.epoch == 0;
+        let repeats = u32::from(records.iter().any(|record| is_plain(&record)));
+        let is_finished = |record: &&Record<'_>| !is_plain(record) && record.kind == HANDSHAKE;
+        let finished = records.iter().filter(is_finished).count() as u32;
+        if records.len() > LATE_RECORDS_MAX
+            || self.repeats + repeats > REPEATS_MAX
+            || self.finished + finished > REPEATS_MAX
+        {
+            return Verdict::Drop;
+        }
+        let mut plaintext = records.iter().filter(is_plain);
         if !plaintext.all(|record| self.passed.contains(&digest(record.body))) {
             return Verdict::Drop;
         }
-        if repeats_something {
-            self.repeats += 1;
-            if self.repeats > REPEATS_MAX {
-                return Verdict::Drop;
-            }
-        }
+        self.repeats += repeats;
+        self.finished += finished;
         Verdict::Pass
+    }
+}
+
+/// Something a peer has to send, at any time: its flights in epoch 0, and its Finished and alerts in epoch 1. Anything
+/// else the endpoint would queue, answer or fall over.
+fn is_ours(record: &Record<'_>) -> bool {
+    match record.epoch {
+        0 => matches!(record.kind, CHANGE_CIPHER_SPEC | ALERT | HANDSHAKE),
+        1 => matches!(record.kind, ALERT | HANDSHAKE) && record.body.len() <= ENCRYPTED_LEN_MAX,
+        _ => false,
     }
 }
 

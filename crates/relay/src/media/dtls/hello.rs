@@ -8,6 +8,8 @@ pub(super) struct Record<'a> {
     pub(super) body: &'a [u8],
 }
 
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const USE_SRTP: u16 = 14;
@@ -38,7 +40,9 @@ pub(super) struct Fragment<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The fragments of a plaintext handshake record; `None` when one reaches beyond the record or its message.
+/// The fragments of a plaintext handshake record; `None` when one reaches beyond the record or its message, or when
+/// something follows a part of a message: the endpoint steps on by the message's length, not the part's, and would find
+/// headers where there are none.
 pub(super) fn fragments(mut record: &[u8]) -> Option<Vec<Fragment<'_>>> {
     let u24 = |b: &[u8]| usize::from(b[0]) << 16 | usize::from(b[1]) << 8 | usize::from(b[2]);
     let mut found = Vec::new();
@@ -46,7 +50,8 @@ pub(super) fn fragments(mut record: &[u8]) -> Option<Vec<Fragment<'_>>> {
         let header = record.get(..12)?;
         let (length, offset, len) = (u24(&header[1..4]), u24(&header[6..9]), u24(&header[9..12]));
         let body = record.get(12..12 + len)?;
-        if offset + len > length {
+        let is_last = record.len() == 12 + len;
+        if offset + len > length || (len < length && !is_last) {
             return None;
         }
         found.push(Fragment {

@@ -8,6 +8,8 @@ mod gate;
 mod hello;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod tests;
 
 use super::srtp::{Profile, SessionKeys};

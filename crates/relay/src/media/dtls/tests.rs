@@ -5,9 +5,9 @@ use super::gate::{Gate, Verdict};
 use crate::media::{LegId, MediaCertificate};
 use std::time::Instant;
 
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 
-fn record(kind: u8, epoch: u16, sequence: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn record(kind: u8, epoch: u16, sequence: u8, body: &[u8]) -> Vec<u8> {
     let mut record = vec![kind, 254, 253];
     record.extend_from_slice(&epoch.to_be_bytes());
     record.extend_from_slice(&[0, 0, 0, 0, 0, sequence]);
@@ -16,7 +16,7 @@ fn record(kind: u8, epoch: u16, sequence: u8, body: &[u8]) -> Vec<u8> {
     record
 }
 
-fn fragment(kind: u8, length: u32, offset: u32, body: &[u8]) -> Vec<u8> {
+pub(super) fn fragment(kind: u8, length: u32, offset: u32, body: &[u8]) -> Vec<u8> {
     let mut fragment = vec![kind];
     fragment.extend_from_slice(&length.to_be_bytes()[1..]);
     fragment.extend_from_slice(&[0, 0]);

@@ -10,7 +10,11 @@ mod replay;
 mod sender;
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(super) use cipher::Profile;
 pub(super) use keys::SessionKeys;

@@ -13,6 +13,11 @@ const SSRCS_MAX: usize = 4096;
 const SKIPPED_PERIODS_MAX: u64 = 16;
 /// Failures in a row after which a skipped period is considered at all; a stray forgery costs one try only.
 const FAILURES_BEFORE_SEARCH: u32 = 4;
+/// From then on one failure in so many is searched: a flood of forgeries costs three tries each, not seventeen, and a
+/// stream among them is still found.
+const FAILURES_PER_SEARCH: u32 = 8;
+/// SRTP has 48 bits of index; a further one would be an old one's nonce.
+const RTP_INDEX_MAX: u64 = (1 << 48) - 1;
 
 /// Opens packets of one peer.
 pub(crate) struct Receiver {
@@ -56,7 +61,7 @@ impl Receiver {
             }
             Err(rejected) => {
                 if let Some(replay) = self.rtp.get_mut(&ssrc) {
-                    replay.failures = replay.failures.saturating_add(1);
+                    replay.failures = replay.failures.wrapping_add(1);
                 }
                 Err(rejected)
             }
@@ -98,6 +103,9 @@ impl Receiver {
                 packet.copy_from_slice(&self.original);
             }
             let index = guess + (period << 16);
+            if index > RTP_INDEX_MAX {
+                break;
+            }
             if let Ok(len) = self.cipher.open_rtp(packet, header_len, ssrc, index) {
                 return Ok((len, index));
             }
@@ -108,7 +116,10 @@ impl Receiver {
 
 /// The likeliest index, and how many periods after it may be tried.
 fn guess(replay: &mut Replay, seq: u16) -> Result<(u64, u64), Rejected> {
-    let searches = replay.failures >= FAILURES_BEFORE_SEARCH;
+    let searches = replay
+        .failures
+        .checked_sub(FAILURES_BEFORE_SEARCH)
+        .is_some_and(|more| more % FAILURES_PER_SEARCH == 0);
     match replay.estimate(seq).filter(|near| !replay.is_behind(*near)) {
         Some(near) => {
             replay.check(near)?;
@@ -117,7 +128,7 @@ fn guess(replay: &mut Replay, seq: u16) -> Result<(u64, u64), Rejected> {
         // A straggler; or the stream was paused over more than half a period, and what seems behind lies ahead.
         None if searches => Ok((replay.next(seq), SKIPPED_PERIODS_MAX - 1)),
         None => {
-            replay.failures += 1;
+            replay.failures = replay.failures.wrapping_add(1);
             Err(Rejected)
         }
     }

@@ -23,6 +23,12 @@ impl Sender {
         })
     }
 
+    /// A session as old as this.
+    #[cfg(test)]
+    pub(super) fn with_rtcp_index(self, rtcp_index: u32) -> Self {
+        Self { rtcp_index, ..self }
+    }
+
     /// Seals an RTP packet in place. `index` is rollover counter · 2^16 + sequence number, the counter 0 at the
     /// leg's own first packet; the same index of an SSRC comes again with the same bytes only.
     pub(crate) fn seal_rtp(&self, packet: &mut Vec<u8>, index: u64) -> Result<(), Rejected> {

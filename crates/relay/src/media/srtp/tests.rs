@@ -9,7 +9,7 @@ use rtc_srtp::context::Context;
 use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
 use rtc_srtp::protection_profile::ProtectionProfile;
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
     digits
         .chunks(2)
@@ -19,7 +19,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-fn master(profile: Profile) -> MasterKeys {
+pub(super) fn master(profile: Profile) -> MasterKeys {
     let mut master = MasterKeys {
         key: [0; 16],
         salt: [0; 14],
@@ -34,7 +34,7 @@ fn master(profile: Profile) -> MasterKeys {
     master
 }
 
-fn other(profile: Profile) -> Context {
+pub(super) fn other(profile: Profile) -> Context {
     let master = master(profile);
     let theirs = match profile {
         Profile::Aes128Gcm => ProtectionProfile::AeadAes128Gcm,
@@ -54,9 +54,9 @@ fn other(profile: Profile) -> Context {
     .expect("a context")
 }
 
-const BOTH: [Profile; 2] = [Profile::Aes128Gcm, Profile::Aes128CmSha1_80];
+pub(super) const BOTH: [Profile; 2] = [Profile::Aes128Gcm, Profile::Aes128CmSha1_80];
 
-fn rtp(ssrc: u32, index: u64, payload: &[u8]) -> Vec<u8> {
+pub(super) fn rtp(ssrc: u32, index: u64, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x90, 102];
     packet.extend_from_slice(&(index as u16).to_be_bytes());
     packet.extend_from_slice(&(index as u32).to_be_bytes());
