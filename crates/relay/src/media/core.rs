@@ -3,7 +3,7 @@
 //! ```text
 //!  datagram ─▶ STUN  ─▶ ice.rs      which leg, from where
 //!             DTLS  ─▶ secure.rs   keys
-//!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ poll_transmit
+//!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ Transmit
 //!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Router
 //!  command  ─▶ legs.rs, endings.rs, trunks.rs, slots.rs
 //! ```
@@ -24,6 +24,7 @@ mod trunks;
 mod wires;
 
 use super::dtls::Dtls;
+use super::transmit::Transmit;
 use super::{Drops, LegId, MediaConfig, random};
 use forwarding::{Router, SourceId, StreamId};
 use leg::Leg;
@@ -31,7 +32,6 @@ use protocol::{RelayPlan, SiteCode};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-pub(super) use wires::Datagram;
 use wires::Wires;
 
 /// How often deadlines, silent sources and due checks are looked at. A viewer would notice a second, not this.
@@ -112,7 +112,11 @@ impl Sources {
 
 impl Core {
     /// A relay without legs, streams or plan.
-    pub(super) fn new(config: MediaConfig, now: Instant) -> Result<Self, rtc_shared::error::Error> {
+    pub(super) fn new(
+        config: MediaConfig,
+        transmit: Box<dyn Transmit>,
+        now: Instant,
+    ) -> Result<Self, rtc_shared::error::Error> {
         let MediaConfig {
             listen: _,
             certificate,
@@ -128,7 +132,7 @@ impl Core {
             by_address: HashMap::new(),
             dtls: Dtls::new(&certificate)?,
             router: Router::new(),
-            wires: Wires::new(cname, now),
+            wires: Wires::new(cname, transmit, now),
             sources: Sources::default(),
             origins: HashMap::new(),
             plan: None,
@@ -193,16 +197,6 @@ impl Core {
         router.map_or(own, |router| router.min(own))
     }
 
-    /// A datagram to send, in order.
-    pub(super) fn poll_transmit(&mut self) -> Option<Datagram> {
-        self.wires.poll()
-    }
-
-    /// Gives a sent datagram's buffer back.
-    pub(super) fn recycle(&mut self, datagram: Datagram) {
-        self.wires.recycle(datagram.bytes);
-    }
-
     /// Rises with every change of a feed's, leg's or trunk's state.
     pub(super) fn version(&self) -> u64 {
         self.version
@@ -214,12 +208,14 @@ impl Core {
         for leg in legs {
             self.remove_leg(leg, now);
         }
+        self.flush();
     }
 
     /// Sends what the router and DTLS have asked for.
     fn flush(&mut self) {
         self.flush_requests();
         self.flush_dtls();
+        self.wires.departures.flush();
     }
 
     fn clock(&self, now: Instant) -> Duration {

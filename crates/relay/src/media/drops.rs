@@ -17,7 +17,7 @@ pub struct Drops {
     pub no_track: u64,
     /// Of a publisher that sends more than any camera.
     pub flood: u64,
-    /// Outgoing: the queue was full, or the packet could not be sealed.
+    /// Outgoing: the packet could not be sealed.
     pub not_sent: u64,
     /// Outgoing: the socket refused; mostly its buffer was full.
     pub socket_refused: u64,

@@ -3,19 +3,24 @@
 //! **Invariant:** nothing here awaits a neighbour, allocates per forwarded packet, or asks the orchestrator.
 
 mod announce;
+mod burst;
 mod certificate;
 mod config;
 mod core;
+mod departures;
 mod drops;
 mod dtls;
 mod handle;
 mod ingress;
+mod intake;
+mod leg_map;
 mod leg_spec;
 mod m_line;
 mod random;
 mod rtcp;
 mod srtp;
 mod stun;
+mod transmit;
 mod udp;
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 
 use super::core::Core;
 use super::handle::{COMMANDS_MAX, Command, MediaHandle};
+use super::intake::Intake;
+use super::transmit::SocketTransmit;
 use super::{Drops, MediaConfig};
 use arc_swap::ArcSwap;
-use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use protocol::RelayReport;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -19,10 +20,8 @@ const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 /// Socket buffers: 4 MiB hold the bursts of a few hundred legs; the kernel may grant less (net.core.rmem_max).
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
-/// Datagrams taken in before timers and commands get their turn.
-const BATCH: usize = 256;
-/// Larger than any datagram an Ethernet path carries; a longer one is cut and fails authentication.
-const DATAGRAM_BYTES_MAX: usize = 2048;
+/// Reads before timers and commands get their turn.
+const READS_MAX: usize = 16;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// A change is published at once, but not more often than this.
 const CHANGE_INTERVAL: Duration = Duration::from_millis(20);
@@ -30,12 +29,15 @@ const CHANGE_INTERVAL: Duration = Duration::from_millis(20);
 /// Binds the socket and starts the thread.
 pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let now = Instant::now();
-    let mut socket = bind(config.listen)?;
-    let core = Core::new(config, now).map_err(|error| io::Error::other(error.to_string()))?;
+    let socket = bind(config.listen)?;
     let local_addr = socket.local_addr()?;
+    let transmit = Box::new(SocketTransmit::new(socket.try_clone()?)?);
+    let core =
+        Core::new(config, transmit, now).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut intake = Intake::new(socket)?;
     let poll = Poll::new()?;
     poll.registry()
-        .register(&mut socket, SOCKET, Interest::READABLE)?;
+        .register(&mut intake.socket, SOCKET, Interest::READABLE)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (commands, inbox) = sync_channel(COMMANDS_MAX);
     let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
@@ -43,7 +45,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let (version, changed) = watch::channel(0);
     let media = Thread {
         core,
-        socket,
+        intake,
         poll,
         inbox,
         report: report.clone(),
@@ -51,7 +53,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         version,
         report_due: now,
         reported_at: now,
-        send_failures: 0,
+        published: 0,
     };
     std::thread::Builder::new()
         .name("media".to_owned())
@@ -77,12 +79,12 @@ fn bind(listen: SocketAddr) -> io::Result<UdpSocket> {
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&listen.into())?;
-    Ok(UdpSocket::from_std(socket.into()))
+    Ok(socket.into())
 }
 
 struct Thread {
     core: Core,
-    socket: UdpSocket,
+    intake: Intake,
     poll: Poll,
     inbox: Receiver<Command>,
     report: Arc<ArcSwap<RelayReport>>,
@@ -90,7 +92,8 @@ struct Thread {
     version: watch::Sender<u64>,
     report_due: Instant,
     reported_at: Instant,
-    send_failures: u64,
+    /// The version last told.
+    published: u64,
 }
 
 impl Thread {
@@ -112,9 +115,11 @@ impl Thread {
             // Edge-triggered: what is not read now must be read before the next wait.
             more_to_read = self.read_batch();
             let goes_on = self.take_commands();
-            self.handle_timeout();
-            self.send_all();
-            self.publish();
+            let now = Instant::now();
+            if self.core.next_timeout() <= now {
+                self.core.handle_timeout(now);
+            }
+            self.publish(now);
             if !goes_on {
                 return;
             }
@@ -131,17 +136,15 @@ impl Thread {
 
     /// Reads up to a batch; `true` when there may be more.
     fn read_batch(&mut self) -> bool {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        for _ in 0..BATCH {
-            match self.socket.recv_from(&mut buffer) {
-                Ok((len, from)) => {
-                    self.core
-                        .handle_datagram(Instant::now(), from, &mut buffer[..len]);
-                    self.send_all();
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                // ICMP errors of earlier sends surface here; they concern one peer, not the socket.
-                Err(_) => {}
+        let core = &mut self.core;
+        for _ in 0..READS_MAX {
+            let mut now = None;
+            let read = self.intake.read(|from, datagram| {
+                let now = *now.get_or_insert_with(Instant::now);
+                core.handle_datagram(now, from, datagram);
+            });
+            if read.is_none() {
+                return false;
             }
         }
         true
@@ -165,37 +168,17 @@ impl Thread {
         }
     }
 
-    fn handle_timeout(&mut self) {
-        let now = Instant::now();
-        if self.core.next_timeout() <= now {
-            self.core.handle_timeout(now);
-        }
-    }
-
-    /// Empties the outbox. A full socket buffer drops, counted: late media is useless.
-    fn send_all(&mut self) {
-        while let Some(datagram) = self.core.poll_transmit() {
-            if self.socket.send_to(&datagram.bytes, datagram.to).is_err() {
-                self.send_failures += 1;
-            }
-            self.core.recycle(datagram);
-        }
-    }
-
-    fn publish(&mut self) {
-        let now = Instant::now();
-        let changed = self.core.version() != *self.version.borrow();
+    fn publish(&mut self, now: Instant) {
+        let changed = self.core.version() != self.published;
         let may_publish = now.saturating_duration_since(self.reported_at) >= CHANGE_INTERVAL;
         if now >= self.report_due || (changed && may_publish) {
             self.report.store(Arc::new(self.core.report(now)));
-            self.drops.store(Arc::new(Drops {
-                socket_refused: self.send_failures,
-                ..self.core.drops()
-            }));
+            self.drops.store(Arc::new(self.core.drops()));
             self.report_due = now + REPORT_INTERVAL;
             self.reported_at = now;
             if changed {
-                self.version.send_replace(self.core.version());
+                self.published = self.core.version();
+                self.version.send_replace(self.published);
             }
         } else if changed {
             self.report_due = self.reported_at + CHANGE_INTERVAL;

@@ -10,10 +10,11 @@ use protocol::{
 use std::time::Instant;
 
 impl Core {
-    /// What was dropped since start; the socket's refusals are the thread's to add.
+    /// What was dropped since start.
     pub(in crate::media) fn drops(&self) -> Drops {
         Drops {
-            not_sent: self.wires.totals.dropped,
+            not_sent: self.wires.departures.totals.dropped,
+            socket_refused: self.wires.departures.totals.refused,
             ..self.counters
         }
     }
@@ -22,8 +23,8 @@ impl Core {
     pub(in crate::media) fn report(&self, now: Instant) -> RelayReport {
         let mut report = RelayReport {
             epoch: self.plan.as_ref().map_or(0, |plan| plan.epoch),
-            packets_sent: self.wires.totals.packets,
-            bytes_sent: self.wires.totals.bytes,
+            packets_sent: self.wires.departures.totals.packets,
+            bytes_sent: self.wires.departures.totals.bytes,
             ..RelayReport::default()
         };
         report.feeds = self

@@ -138,7 +138,7 @@ impl Core {
     pub(super) fn flush_dtls(&mut self) {
         while let Some((id, bytes)) = self.dtls.poll_transmit() {
             if let Some(to) = self.legs.get(&id).and_then(|leg| leg.path.selected) {
-                self.wires.push(to, bytes.to_vec());
+                self.wires.push(to, bytes);
             }
         }
     }

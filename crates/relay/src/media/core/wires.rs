@@ -1,47 +1,31 @@
-//! What goes out: sealed towards each connected leg, collected for the socket.
+//! What goes out: sealed towards each connected leg.
 
 use crate::media::LegId;
+use crate::media::departures::Departures;
+use crate::media::leg_map::LegMap;
 use crate::media::rtcp::{Block, Writer};
-use crate::media::srtp::Sender;
+use crate::media::srtp::{Clear, Sender};
+use crate::media::transmit::Transmit;
 use forwarding::{Action, Packet, SenderReport, Sink, StreamId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Datagrams waiting for the socket. The thread empties it after every datagram it takes in, so only a router that
-/// answers one packet with this many would overflow it. Overflow: drops, counted: late media is useless.
-const OUTBOX_MAX: usize = 16_384;
-/// Spare buffers kept.
-const SPARE_MAX: usize = 1024;
 /// Sender reports remembered per leg to time the answers.
 const REPORTS_REMEMBERED: usize = 8;
 
-/// A datagram to send.
-pub(in crate::media) struct Datagram {
-    pub(in crate::media) to: SocketAddr,
-    pub(in crate::media) bytes: Vec<u8>,
-}
-
 /// The sending half of every connected leg. The router's [`Sink`].
 pub(super) struct Wires {
-    by_leg: HashMap<LegId, Wire>,
-    outbox: VecDeque<Datagram>,
-    spare: Vec<Vec<u8>>,
+    by_leg: LegMap<Wire>,
+    pub(super) departures: Departures,
     pub(super) cname: String,
     /// Set before every call into the router.
     pub(super) now: Instant,
     /// The router's requests, answered once it returns.
     pub(super) keyframes_wanted: Vec<StreamId>,
     pub(super) resends_wanted: Vec<(StreamId, Vec<u16>)>,
-    pub(super) totals: Totals,
-}
-
-/// Since start.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Totals {
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
-    pub(super) dropped: u64,
+    /// Kept between sender reports for its room.
+    compound: Vec<u8>,
 }
 
 /// One connected leg.
@@ -49,6 +33,8 @@ pub(super) struct Wire {
     pub(super) to: SocketAddr,
     sender: Sender,
     pub(super) packets_sent: u64,
+    /// The transport-wide number of the next packet that carries one.
+    transport_sequence: u16,
     pub(super) fraction_lost: u8,
     pub(super) round_trip: Option<Duration>,
     /// Middle 32 bits of the NTP time and the moment of the last sender reports: a publisher's clock is not ours,
@@ -57,16 +43,15 @@ pub(super) struct Wire {
 }
 
 impl Wires {
-    pub(super) fn new(cname: String, now: Instant) -> Self {
+    pub(super) fn new(cname: String, transmit: Box<dyn Transmit>, now: Instant) -> Self {
         Self {
-            by_leg: HashMap::new(),
-            outbox: VecDeque::new(),
-            spare: Vec::new(),
+            by_leg: LegMap::default(),
+            departures: Departures::new(transmit),
             cname,
             now,
             keyframes_wanted: Vec::new(),
             resends_wanted: Vec::new(),
-            totals: Totals::default(),
+            compound: Vec::new(),
         }
     }
 
@@ -75,6 +60,7 @@ impl Wires {
             to,
             sender,
             packets_sent: 0,
+            transport_sequence: 0,
             fraction_lost: 0,
             round_trip: None,
             reports: VecDeque::new(),
@@ -120,53 +106,46 @@ impl Wires {
     }
 
     /// Seals and sends a compound.
-    pub(super) fn send_rtcp(&mut self, leg: LegId, compound: Writer) {
+    pub(super) fn send_rtcp(&mut self, leg: LegId, mut compound: Writer) {
+        self.seal_rtcp(leg, &mut compound.0);
+    }
+
+    fn seal_rtcp(&mut self, leg: LegId, compound: &mut Vec<u8>) {
         let Some(wire) = self.by_leg.get_mut(&leg) else {
             return;
         };
-        let mut bytes = compound.0;
-        if wire.sender.seal_rtcp(&mut bytes).is_ok() {
-            let to = wire.to;
-            self.push(to, bytes);
+        if wire.sender.seal_rtcp(compound).is_ok() {
+            self.departures.send(wire.to, compound);
         }
     }
 
     /// Sends a datagram as it is: STUN and DTLS.
-    pub(super) fn push(&mut self, to: SocketAddr, bytes: Vec<u8>) {
-        if self.outbox.len() >= OUTBOX_MAX {
-            self.totals.dropped += 1;
-            return;
-        }
-        self.totals.packets += 1;
-        self.totals.bytes += bytes.len() as u64;
-        self.outbox.push_back(Datagram { to, bytes });
+    pub(super) fn push(&mut self, to: SocketAddr, bytes: impl AsRef<[u8]>) {
+        self.departures.send(to, bytes.as_ref());
     }
 
-    pub(super) fn poll(&mut self) -> Option<Datagram> {
-        self.outbox.pop_front()
-    }
-
-    /// Takes a sent buffer back.
-    pub(super) fn recycle(&mut self, bytes: Vec<u8>) {
-        if self.spare.len() < SPARE_MAX {
-            self.spare.push(bytes);
-        }
-    }
-
-    fn send_rtp(&mut self, packet: Packet<'_>) {
+    /// A leg's packet leaves: here it gets its transport-wide number and its place in the burst.
+    fn send_rtp(&mut self, packet: &Packet<'_>) {
         let Some(wire) = self.by_leg.get_mut(&LegId(packet.leg.0)) else {
             return;
         };
-        let mut bytes = self.spare.pop().unwrap_or_default();
-        bytes.clear();
-        packet.write_to(&mut bytes);
-        if wire.sender.seal_rtp(&mut bytes, packet.index).is_err() {
-            self.totals.dropped += 1;
-            return;
-        }
-        wire.packets_sent += 1;
-        let to = wire.to;
-        self.push(to, bytes);
+        let transport_sequence = packet.transport_sequence_at.map(|at| {
+            wire.transport_sequence = wire.transport_sequence.wrapping_add(1);
+            (at, wire.transport_sequence)
+        });
+        let clear = Clear {
+            header: packet.header,
+            osn: packet.osn,
+            payload: packet.payload,
+            padding: packet.padding,
+            transport_sequence,
+        };
+        let sender = &wire.sender;
+        let len = sender.sealed_len(clear.len());
+        let sealed = self.departures.add(wire.to, len, |room| {
+            sender.seal_rtp_into(&clear, packet.index, room)
+        });
+        wire.packets_sent += u64::from(sealed);
     }
 
     fn send_report(&mut self, report: &SenderReport) {
@@ -179,17 +158,19 @@ impl Wires {
         }
         wire.reports
             .push_back(((report.ntp >> 16) as u32, self.now));
-        let mut compound = Writer::default();
+        let mut compound = Writer(std::mem::take(&mut self.compound));
+        compound.0.clear();
         compound.sender_report(report);
         compound.cname(report.ssrc, &self.cname);
-        self.send_rtcp(leg, compound);
+        self.seal_rtcp(leg, &mut compound.0);
+        self.compound = compound.0;
     }
 }
 
 impl Sink for Wires {
     fn take(&mut self, action: Action<'_>) {
         match action {
-            Action::Send(packet) => self.send_rtp(packet),
+            Action::Send(packet) => self.send_rtp(&packet),
             Action::SenderReport(report) => self.send_report(&report),
             Action::RequestKeyframe { stream } => self.keyframes_wanted.push(stream),
             Action::RequestResend { stream, sequences } => {

@@ -1,7 +1,7 @@
 //! The two protection profiles, one direction each, given the packet index.
 
-use super::Rejected;
 use super::keys::{Label, MasterKeys, ctr, ctr_key, derive};
+use super::{Clear, Rejected};
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::EncryptingKey;
 use aws_lc_rs::hmac;
@@ -80,30 +80,41 @@ impl Cipher {
         }
     }
 
-    /// Encrypts `packet` after its header and appends the tag. `index` is 2^16 · rollover counter + sequence number.
+    /// Bytes that authentication adds to an RTP packet.
+    pub(super) fn rtp_tag_len(&self) -> usize {
+        match self.rtp {
+            Suite::Gcm { .. } => GCM_TAG_LEN,
+            Suite::CmSha1 { .. } => SHA1_TAG_LEN,
+        }
+    }
+
+    /// Writes `clear` into `room`, encrypted after its header and with the tag at the end. `index` is
+    /// 2^16 · rollover counter + sequence number.
     pub(super) fn seal_rtp(
         &self,
-        packet: &mut Vec<u8>,
-        header_len: usize,
+        clear: &Clear<'_>,
         ssrc: u32,
         index: u64,
+        room: &mut [u8],
     ) -> Result<(), Rejected> {
-        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(Rejected)?;
         match &self.rtp {
             Suite::Gcm { key, salt } => {
+                let (header, rest) = clear.write_header(room)?;
+                let (body, tag_room) = clear.write_body(rest)?;
                 let nonce = gcm_nonce(*salt, ssrc, index);
                 let tag = key
-                    .seal_in_place_separate_tag(nonce, Aad::from(&*header), payload)
+                    .seal_in_place_separate_tag(nonce, Aad::from(&*header), body)
                     .map_err(|_| Rejected)?;
-                packet.extend_from_slice(tag.as_ref());
+                put(tag_room, tag.as_ref())
             }
             Suite::CmSha1 { key, auth, salt } => {
-                ctr(key, cm_iv(*salt, ssrc, index), payload)?;
-                let tag = sha1_tag(auth, packet, &rollover(index));
-                packet.extend_from_slice(&tag);
+                let (packet, tag_room) = room.split_at_mut_checked(clear.len()).ok_or(Rejected)?;
+                let (_, rest) = clear.write_header(packet)?;
+                let (body, _) = clear.write_body(rest)?;
+                ctr(key, cm_iv(*salt, ssrc, index), body)?;
+                put(tag_room, &sha1_tag(auth, packet, &rollover(index)))
             }
         }
-        Ok(())
     }
 
     /// Opens in place; returns the plaintext packet's length; bytes beyond it are rubbish.
@@ -260,6 +271,15 @@ fn cm_iv(salt: [u8; 14], ssrc: u32, index: u64) -> [u8; 16] {
     xor(&mut iv[4..8], &ssrc.to_be_bytes());
     xor(&mut iv[8..14], &index.to_be_bytes()[2..]);
     iv
+}
+
+/// Writes a tag where there is exactly room for it.
+fn put(room: &mut [u8], tag: &[u8]) -> Result<(), Rejected> {
+    if room.len() != tag.len() {
+        return Err(Rejected);
+    }
+    room.copy_from_slice(tag);
+    Ok(())
 }
 
 fn xor(target: &mut [u8], other: &[u8]) {

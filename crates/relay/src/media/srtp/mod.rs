@@ -4,6 +4,7 @@
 //! index of an SSRC to two packets; keys change only with a new DTLS session, which has its own router leg.
 
 mod cipher;
+mod clear;
 mod keys;
 mod receiver;
 mod replay;
@@ -17,6 +18,7 @@ mod tests;
 mod vectors;
 
 pub(super) use cipher::Profile;
+pub(super) use clear::Clear;
 pub(super) use keys::SessionKeys;
 pub(super) use receiver::Receiver;
 pub(super) use sender::Sender;

@@ -2,7 +2,7 @@
 
 use super::cipher::Cipher;
 use super::keys::MasterKeys;
-use super::{Profile, Rejected, rtp_header_len, rtp_seq_ssrc};
+use super::{Clear, Profile, Rejected};
 
 /// SRTCP has 31 bits of index; a leg that used them all needs a new session (RFC 3711 §3.2.1).
 const RTCP_INDEX_MAX: u32 = (1 << 31) - 1;
@@ -29,15 +29,41 @@ impl Sender {
         Self { rtcp_index, ..self }
     }
 
-    /// Seals an RTP packet in place. `index` is rollover counter · 2^16 + sequence number, the counter 0 at the
-    /// leg's own first packet; the same index of an SSRC comes again with the same bytes only.
-    pub(crate) fn seal_rtp(&self, packet: &mut Vec<u8>, index: u64) -> Result<(), Rejected> {
-        let (seq, ssrc) = rtp_seq_ssrc(packet).ok_or(Rejected)?;
-        let header_len = rtp_header_len(packet).ok_or(Rejected)?;
-        if seq != index as u16 || index > RTP_INDEX_MAX {
+    /// Length of a sealed packet of this length.
+    pub(crate) fn sealed_len(&self, clear_len: usize) -> usize {
+        clear_len + self.cipher.rtp_tag_len()
+    }
+
+    /// Seals an RTP packet into `room`, which is exactly as long as [`Self::sealed_len`] says. `index` is rollover
+    /// counter · 2^16 + sequence number, the counter 0 at the leg's own first packet; the same index of an SSRC comes
+    /// again with the same bytes only.
+    pub(crate) fn seal_rtp_into(
+        &self,
+        clear: &Clear<'_>,
+        index: u64,
+        room: &mut [u8],
+    ) -> Result<(), Rejected> {
+        let (seq, ssrc) = clear.seq_ssrc()?;
+        let fits = room.len() == self.sealed_len(clear.len());
+        if seq != index as u16 || index > RTP_INDEX_MAX || !fits {
             return Err(Rejected);
         }
-        self.cipher.seal_rtp(packet, header_len, ssrc, index)
+        self.cipher.seal_rtp(clear, ssrc, index, room)
+    }
+
+    /// The same for a packet in one piece, in place.
+    #[cfg(test)]
+    pub(crate) fn seal_rtp(&self, packet: &mut Vec<u8>, index: u64) -> Result<(), Rejected> {
+        let clear = packet.clone();
+        let header_len = super::rtp_header_len(&clear).ok_or(Rejected)?;
+        let (header, payload) = clear.split_at(header_len);
+        let clear = Clear {
+            header,
+            payload,
+            ..Clear::default()
+        };
+        packet.resize(self.sealed_len(clear.len()), 0);
+        self.seal_rtp_into(&clear, index, packet)
     }
 
     /// Seals a compound RTCP packet in place.
@@ -47,5 +73,51 @@ impl Sender {
         }
         self.rtcp_index += 1;
         self.cipher.seal_rtcp(packet, self.rtcp_index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [u8; 20] = [
+        0xb0, 97, 0, 9, 0, 0, 0, 1, 0, 0, 0, 7, 0xbe, 0xde, 0, 1, 0x51, 0, 0, 0,
+    ];
+
+    #[test]
+    fn a_packet_in_parts_is_sealed_as_the_same_packet_in_one_piece() {
+        let master = MasterKeys {
+            key: [3; 16],
+            salt: [0; 14],
+        };
+        for profile in [Profile::Aes128Gcm, Profile::Aes128CmSha1_80] {
+            let sender = Sender::new(profile, &master).expect("a sender");
+            let clear = Clear {
+                header: &HEADER,
+                osn: Some(0x0102),
+                payload: b"payload",
+                padding: 3,
+                transport_sequence: Some((17, 0xabcd)),
+            };
+            let mut whole = HEADER.to_vec();
+            whole[17..19].copy_from_slice(&[0xab, 0xcd]);
+            whole.extend_from_slice(b"\x01\x02payload\x00\x00\x03");
+            sender.seal_rtp(&mut whole, 9).expect("sealed");
+
+            let mut room = vec![0xee; sender.sealed_len(clear.len())];
+            sender.seal_rtp_into(&clear, 9, &mut room).expect("sealed");
+            assert_eq!(room, whole);
+
+            let mut short = room.clone();
+            short.pop();
+            assert_eq!(sender.seal_rtp_into(&clear, 9, &mut short), Err(Rejected));
+            let half = Clear {
+                header: &HEADER[..12],
+                ..clear
+            };
+            let mut room = vec![0; sender.sealed_len(half.len())];
+            let refused = sender.seal_rtp_into(&half, 9, &mut room);
+            assert_eq!(refused, Err(Rejected), "a header without its extension");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::cipher::Cipher;
 use super::keys::{Label, MasterKeys, derive};
-use super::{Profile, Receiver, Rejected, Sender};
+use super::{Clear, Profile, Receiver, Rejected, Sender};
 use crate::media::certificate::provider;
 use proptest::prelude::*;
 use rtc_srtp::context::Context;
@@ -93,8 +93,15 @@ fn gcm_seals_as_rfc_7714_section_16_shows() {
     let mut packet = bytes("8040f17b8041f8d35501a0b2");
     packet.extend_from_slice(b"Gallia est omnis divisa in partes tres");
     let plain = packet.clone();
+    let (header, payload) = plain.split_at(12);
+    let clear = Clear {
+        header,
+        payload,
+        ..Clear::default()
+    };
+    packet.resize(plain.len() + cipher.rtp_tag_len(), 0);
     cipher
-        .seal_rtp(&mut packet, 12, 0x5501_a0b2, 0xf17b)
+        .seal_rtp(&clear, 0x5501_a0b2, 0xf17b, &mut packet)
         .expect("sealed");
     let sealed = bytes(
         "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf

@@ -1,10 +1,12 @@
 //! Stories: relays and guests on an in-memory wire.
 
+mod bursts;
 mod guest;
 mod hostile;
 mod legs;
 mod media;
 mod publishers;
+mod recorder;
 mod socket;
 mod trunk_sessions;
 mod trunks;

@@ -1,6 +1,7 @@
 //! Relays and guests on an in-memory wire, with invented time.
 
 use super::guest::Guest;
+use super::recorder::Recorder;
 use crate::media::core::Core;
 use crate::media::{
     Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
@@ -17,6 +18,8 @@ pub(crate) const AUDIO_SSRC: u32 = 0xaaaa_0002;
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     pub(crate) core: Core,
+    /// What it sent.
+    pub(crate) sent: Recorder,
     pub(crate) certificate: MediaCertificate,
 }
 
@@ -49,23 +52,31 @@ impl World {
         let n = self.relays.len() as u8 + 1;
         let certificate = MediaCertificate::generate().expect("a certificate");
         let address = SocketAddr::from(([10, 0, 0, n], 5004));
-        let core = self.core(address, &certificate, u16::from(n));
+        let sent = Recorder::default();
+        let core = self.core(address, &certificate, u16::from(n), &sent);
         self.relays.push(Relay {
             address,
             core,
+            sent,
             certificate,
         });
         self.relays.len() - 1
     }
 
-    fn core(&self, address: SocketAddr, certificate: &MediaCertificate, ssrc_block: u16) -> Core {
+    fn core(
+        &self,
+        address: SocketAddr,
+        certificate: &MediaCertificate,
+        ssrc_block: u16,
+        sent: &Recorder,
+    ) -> Core {
         let config = MediaConfig {
             listen: address,
             certificate: certificate.clone(),
             ssrc_block,
             legs_max: 64,
         };
-        Core::new(config, self.now).expect("a core")
+        Core::new(config, Box::new(sent.clone()), self.now).expect("a core")
     }
 
     /// The process dies and comes back with its certificate and nothing else.
@@ -75,6 +86,7 @@ impl World {
             self.relays[relay].address,
             &self.relays[relay].certificate,
             block,
+            &self.relays[relay].sent,
         );
         self.relays[relay].core = core;
     }
@@ -183,10 +195,8 @@ impl World {
         for _ in 0..1000 {
             let mut mail = Vec::new();
             for relay in &mut self.relays {
-                while let Some(datagram) = relay.core.poll_transmit() {
-                    mail.push((relay.address, datagram.to, datagram.bytes.clone()));
-                    relay.core.recycle(datagram);
-                }
+                let sent = relay.sent.take().into_iter();
+                mail.extend(sent.map(|(to, bytes)| (relay.address, to, bytes)));
             }
             for guest in &mut self.guests {
                 while let Some(bytes) = guest.poll() {
