@@ -26,6 +26,7 @@ pub mod limits;
 
 mod action;
 mod codec;
+mod group;
 mod holes;
 mod id;
 mod keyframe;

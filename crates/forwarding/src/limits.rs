@@ -18,6 +18,19 @@ pub const PAUSED_KEEPALIVE_PACKETS: u64 = 8_192;
 /// Largest RTP packet taken, bytes: what an Ethernet frame can carry.
 pub const PACKET_BYTES_MAX: usize = 1_500;
 
+/// How long a packet of a picture may wait for the rest of its frame, so that they leave as one
+/// burst; a stream that comes packet by packet is not held at all. A viewer would not see ten times
+/// this; a relay's clients are ten relays deep at most.
+pub const GROUP_HOLD: Duration = Duration::from_millis(1);
+
+/// Packets of one burst: what the kernel takes as one datagram train (`UDP_MAX_SEGMENTS`).
+/// Overflow: the group leaves and another one begins.
+pub const GROUP_PACKETS_MAX: usize = 64;
+
+/// Padding that makes a packet as large as the others of its burst, bytes. More than this, and a
+/// send of its own is cheaper.
+pub const LEVEL_BYTES_MAX: usize = 16;
+
 /// At most one keyframe request per stream in this time. Halls join in storms: without the limit
 /// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.
 /// A keyframe younger than this is replayed to a late joiner; an older one would be shown

@@ -3,6 +3,7 @@
 use crate::keyframe::Part;
 use crate::limits::KEYFRAME_INTERVAL;
 use crate::ring::{Ring, Stored};
+use crate::stream::Batch;
 use std::time::Duration;
 
 /// Where a decoder may start.
@@ -55,10 +56,12 @@ impl Pictures {
             })
     }
 
-    /// The packet a late joiner starts at: of a keyframe young enough, with everything since then.
-    pub(crate) fn entry(&self, highest: u64, now: Duration) -> Option<u64> {
+    /// The packet a decoder starts at, given what has gone out: of a keyframe young enough, with
+    /// everything between it and what goes out now.
+    pub(crate) fn entry(&self, batch: &Batch<'_>, now: Duration) -> Option<u64> {
         self.last
-            .filter(|last| last.is_opening && last.complete_to == highest)
+            .filter(|last| last.is_opening && last.first <= batch.through)
+            .filter(|last| last.complete_to + 1 >= batch.first)
             .filter(|last| now.saturating_sub(last.began_at) < KEYFRAME_INTERVAL)
             .map(|last| last.first)
     }

@@ -15,6 +15,9 @@ pub(crate) struct Stored {
     pub(crate) header: Header,
     pub(crate) received_at: Duration,
     pub(crate) keyframe: Part,
+    /// RTP padding it goes out with, everywhere and always: decided before it is first sent.
+    pub(crate) padding: u8,
+    /// Without padding.
     bytes: Vec<u8>,
 }
 
@@ -24,12 +27,12 @@ impl Stored {
         self.sequence
     }
 
-    /// The whole packet.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Bytes of the whole packet.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + usize::from(self.padding)
     }
 
-    /// RTP header with extensions, and all behind it: payload and padding.
+    /// RTP header with extensions, and payload.
     pub(crate) fn verbatim(&self) -> (&[u8], &[u8]) {
         self.bytes
             .split_at_checked(self.header.payload_start)
@@ -38,9 +41,14 @@ impl Stored {
 
     /// Payload without padding.
     pub(crate) fn payload(&self) -> &[u8] {
-        self.bytes
-            .get(self.header.payload_start..self.header.payload_end)
-            .unwrap_or_default()
+        self.verbatim().1
+    }
+
+    /// Sets or clears the P bit (RFC 3550 §5.1).
+    fn mark_padding(&mut self, is_padded: bool) {
+        if let Some(flags) = self.bytes.first_mut() {
+            *flags = *flags & !0x20 | u8::from(is_padded) << 5;
+        }
     }
 }
 
@@ -65,7 +73,7 @@ impl Ring {
             .filter(|stored| stored.sequence == sequence && sequence != 0)
     }
 
-    /// Stores a packet, in the place of the one `RING_PACKETS` before it. The caller has made sure
+    /// Stores a packet without its padding, in the place of the one `RING_PACKETS` before it. The caller has made sure
     /// that no newer one is there.
     pub(crate) fn insert(
         &mut self,
@@ -80,8 +88,20 @@ impl Ring {
             stored.header = header;
             stored.received_at = now;
             stored.keyframe = keyframe;
+            stored.padding = 0;
             stored.bytes.clear();
-            stored.bytes.extend_from_slice(packet);
+            let kept = packet.get(..header.payload_end).unwrap_or_default();
+            stored.bytes.extend_from_slice(kept);
+            stored.mark_padding(false);
+        }
+    }
+
+    /// Gives a packet padding. Only before it is first sent.
+    pub(crate) fn pad(&mut self, sequence: u64, padding: u8) {
+        let found = self.places.get_mut(place(sequence));
+        if let Some(stored) = found.filter(|stored| stored.sequence == sequence) {
+            stored.padding = padding;
+            stored.mark_padding(padding > 0);
         }
     }
 }

@@ -71,10 +71,13 @@ pub struct Router {
     /// Open streams by source, oldest first: the last is the current one.
     sources: BTreeMap<(SourceId, Kind), Vec<StreamId>>,
     now: Duration,
-    /// Nothing is due before.
+    /// Streams that hold packets for their frame, the earliest deadline first.
+    held: Vec<StreamId>,
+    /// Nothing else is due before.
     wake: Option<Duration>,
     /// Kept between calls for its room.
     ask: Vec<u16>,
+    unsent: u64,
     unknown_stream: u64,
     unknown_feedback: u64,
 }
@@ -95,8 +98,10 @@ impl Router {
             leg_keys: BTreeMap::new(),
             sources: BTreeMap::new(),
             now: Duration::ZERO,
+            held: Vec::new(),
             wake: None,
             ask: Vec::new(),
+            unsent: 0,
             unknown_stream: 0,
             unknown_feedback: 0,
         }

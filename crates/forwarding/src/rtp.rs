@@ -94,6 +94,8 @@ pub(crate) struct SlotHeader {
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
+    /// Whether padding follows the payload.
+    pub(crate) is_padded: bool,
     /// The extension's id on the leg and its byte.
     pub(crate) audio_level: Option<(u8, u8)>,
 }
@@ -105,7 +107,7 @@ impl SlotHeader {
         let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
         let [c0, c1, c2, c3] = self.ssrc.to_be_bytes();
         let extended = self.audio_level.is_some();
-        let flags = 0x80 | u8::from(extended) << 4;
+        let flags = 0x80 | u8::from(self.is_padded) << 5 | u8::from(extended) << 4;
         let second = self.payload_type & 0x7f | u8::from(self.marker) << 7;
         let (id, level) = self.audio_level.unwrap_or_default();
         let [p0, p1] = ONE_BYTE_PROFILE;
@@ -202,6 +204,7 @@ mod tests {
             sequence: 7,
             timestamp: 8,
             ssrc: 9,
+            is_padded: false,
             audio_level: Some((AUDIO_LEVEL_ID, 0x2a)),
         };
         let mut buffer = [0; SLOT_HEADER_BYTES_MAX];

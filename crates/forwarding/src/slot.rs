@@ -5,7 +5,7 @@ use crate::numbering::Numbering;
 use crate::outlet::{Outlet, SenderCount, Sent};
 use crate::ring::Stored;
 use crate::rtp::{SLOT_HEADER_BYTES_MAX, SlotHeader};
-use crate::stream::{SlotLink, Stream};
+use crate::stream::{Batch, SlotLink, Stream};
 use crate::{Kind, Packet, SenderReport, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
 use std::time::Duration;
 
@@ -96,22 +96,28 @@ impl Slot {
         self.hold_until = None;
     }
 
-    /// Takes a packet that its stream has just stored.
+    /// Takes the packets of its stream that go out now.
     pub(crate) fn forward(
         &mut self,
         stream: &Stream,
-        stored: &Stored,
+        batch: &Batch<'_>,
         now: Duration,
         out: &mut Outlet<'_, impl Sink>,
     ) {
         if self.hold_until.is_some_and(|until| until <= now) {
             self.stop();
         }
-        if self.waiting == Some(stream.id) && self.try_start(stream, now, out) {
+        if self.waiting == Some(stream.id) && self.try_start(stream, batch, now, out) {
             return;
         }
-        if self.playing == Some(stream.id) {
-            self.go_on(stream, stored, now, out);
+        if self.playing != Some(stream.id) {
+            return;
+        }
+        for stored in batch.members.iter().filter_map(|n| stream.ring.get(*n)) {
+            if !self.go_on(stored, now, out) {
+                self.begin_again(stream, batch, now, out);
+                return;
+            }
         }
     }
 
@@ -119,15 +125,13 @@ impl Slot {
     pub(crate) fn try_start(
         &mut self,
         stream: &Stream,
+        batch: &Batch<'_>,
         now: Duration,
         out: &mut Outlet<'_, impl Sink>,
     ) -> bool {
-        let Some(highest) = stream.highest() else {
-            return false;
-        };
         let entry = match self.spec.kind {
-            Kind::Audio => Some(highest),
-            Kind::Video => stream.pictures.entry(highest, now),
+            Kind::Audio => Some(batch.through),
+            Kind::Video => stream.pictures.entry(batch, now),
         };
         let Some(entry) = entry else {
             return false;
@@ -140,10 +144,8 @@ impl Slot {
         self.playing = Some(stream.id);
         out.stats.switches += 1;
         self.report_now(stream, now, out);
-        for sequence in entry..=highest {
-            if let Some(stored) = stream.ring.get(sequence) {
-                self.go_on(stream, stored, now, out);
-            }
+        for stored in (entry..=batch.through).filter_map(|n| stream.ring.get(n)) {
+            self.go_on(stored, now, out);
         }
         true
     }
@@ -169,26 +171,20 @@ impl Slot {
         true
     }
 
-    /// Sends a packet of the stream that plays.
-    fn go_on(
-        &mut self,
-        stream: &Stream,
-        stored: &Stored,
-        now: Duration,
-        out: &mut Outlet<'_, impl Sink>,
-    ) {
+    /// Sends a packet of the stream that plays; false when too much before it is missing.
+    fn go_on(&mut self, stored: &Stored, now: Duration, out: &mut Outlet<'_, impl Sink>) -> bool {
         let Some(index) = self.numbering.index(stored.sequence()) else {
-            return;
+            return true;
         };
         if self.numbering.is_beyond_repair(index) {
-            self.begin_again(stream, now, out);
-            return;
+            return false;
         }
         self.numbering.use_up(index);
         self.count.count(stored.payload().len());
         if let Some(timestamp) = self.send(stored, index, false, out) {
             self.note_time(timestamp, now);
         }
+        true
     }
 
     fn note_time(&mut self, timestamp: u32, now: Duration) {
@@ -201,10 +197,16 @@ impl Slot {
 
     /// A gap wider than the ring can never be repaired: it is taken for a switch instead of
     /// making the receiver ask for thousands of packets.
-    fn begin_again(&mut self, stream: &Stream, now: Duration, out: &mut Outlet<'_, impl Sink>) {
+    fn begin_again(
+        &mut self,
+        stream: &Stream,
+        batch: &Batch<'_>,
+        now: Duration,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
         self.stop();
         self.waiting = Some(stream.id);
-        self.try_start(stream, now, out);
+        self.try_start(stream, batch, now, out);
     }
 
     /// Finds what was sent as this number.
@@ -238,6 +240,7 @@ impl Slot {
                 .timestamp
                 .wrapping_add(segment.timestamp_shift),
             ssrc: self.spec.ssrc,
+            is_padded: stored.padding > 0,
             audio_level: self
                 .spec
                 .extensions
@@ -252,7 +255,7 @@ impl Slot {
             header: header.write(&mut buffer),
             osn: None,
             payload: stored.payload(),
-            padding: 0,
+            padding: stored.padding,
             transport_sequence_at: None,
             kind: self.spec.kind,
             frame_end: stored.header.marker || is_audio,

@@ -60,6 +60,10 @@ pub struct StreamStats {
     pub keyframe_age: Option<Duration>,
     /// Loudness of the last packet, −dBov, 0 (loudest) to 127 (RFC 6464 §3); `None` when unknown.
     pub audio_level: Option<u8>,
+    /// Groups sent: packets over groups is how many leave in one burst to each leg.
+    pub groups: u64,
+    /// Padding that made the packets of a burst equal, bytes.
+    pub padding_bytes: u64,
     /// Legs it goes to now: trunks subscribed and slots playing it.
     pub watchers: u32,
 }
@@ -92,6 +96,8 @@ pub struct RouterStats {
     pub streams: u32,
     /// Legs present.
     pub legs: u32,
+    /// Packets held for their frame when their stream was closed.
+    pub unsent: u64,
     /// Packets for a stream that is not open.
     pub unknown_stream: u64,
     /// NACKs and keyframe requests for a leg or SSRC that is not there.

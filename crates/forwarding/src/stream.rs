@@ -1,5 +1,6 @@
 //! One RTP stream: what came, what is missing, who gets it.
 
+use crate::group::{self, Group};
 use crate::holes::Holes;
 use crate::keyframe;
 use crate::keyframe_request::KeyframeRequests;
@@ -17,6 +18,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrunkLink {
     pub(crate) leg: Key,
+    /// Where the trunk keeps what it sent of this SSRC, once it has sent some.
+    pub(crate) sending: Option<usize>,
     /// Its source is subscribed.
     pub(crate) is_subscribed: bool,
     /// The child wants it now.
@@ -37,6 +40,17 @@ pub(crate) struct SlotLink {
     pub(crate) slot: usize,
 }
 
+/// Packets that go out now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch<'a> {
+    /// Their unwrapped numbers, ascending; none when somebody joins.
+    pub(crate) members: &'a [u64],
+    /// What lies before has gone out: a decoder that starts now needs all of it in the ring.
+    pub(crate) first: u64,
+    /// The newest packet that has gone out or goes out now.
+    pub(crate) through: u64,
+}
+
 /// Owner of a stream's ring and of everything counted about it.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -49,6 +63,10 @@ pub(crate) struct Stream {
     pub(crate) reception: Reception,
     pub(crate) trunks: Vec<TrunkLink>,
     pub(crate) slots: Vec<SlotLink>,
+    /// Accepted and not yet sent.
+    pub(crate) group: Group,
+    /// Unwrapped number of the newest packet sent to those who were there; 0 before the first.
+    pub(crate) sent_to: u64,
     /// Unwrapped number of the newest packet; `None` before the first.
     highest: Option<u64>,
     rate: RateMeter,
@@ -70,6 +88,8 @@ impl Stream {
             reception: Reception::new(spec.codec.clock_rate_hz()),
             trunks: Vec::new(),
             slots: Vec::new(),
+            group: Group::default(),
+            sent_to: 0,
             highest: None,
             rate: RateMeter::default(),
             frame_timestamp: None,
@@ -87,17 +107,25 @@ impl Stream {
         self.highest
     }
 
-    /// Stores a packet and counts it; its unwrapped number, or why it was dropped.
-    pub(crate) fn accept(&mut self, packet: &[u8], now: Duration) -> Result<u64, Arrival> {
-        let placed = Self::read(self.spec.ssrc, packet)
-            .and_then(|header| Ok((header, self.place(header.sequence)?)));
-        let (header, sequence) = placed.inspect_err(|arrival| self.count_drop(*arrival))?;
+    /// Looks at a packet: what it says and its unwrapped number, or why it is dropped.
+    pub(crate) fn check(&mut self, packet: &[u8]) -> Result<(Header, u64), Arrival> {
+        Self::read(self.spec.ssrc, packet)
+            .and_then(|header| Ok((header, self.place(header.sequence)?)))
+            .inspect_err(|arrival| self.count_drop(*arrival))
+    }
+
+    /// Stores a packet that passed [`Self::check`] and counts it.
+    pub(crate) fn accept(
+        &mut self,
+        packet: &[u8],
+        (header, sequence): (Header, u64),
+        now: Duration,
+    ) {
         let payload = packet.get(header.payload_start..header.payload_end);
         let part = keyframe::part(self.spec.codec, payload.unwrap_or_default());
         self.ring.insert(sequence, packet, header, part, now);
         self.count(sequence, &header, packet.len(), now);
         self.follow_keyframes(sequence);
-        Ok(sequence)
     }
 
     fn read(ssrc: u32, packet: &[u8]) -> Result<Header, Arrival> {
@@ -168,6 +196,57 @@ impl Stream {
         }
     }
 
+    /// Has a packet just accepted wait for its frame, or not; true when it waits. What was held
+    /// must have left before it was stored if [`Self::must_flush`] said so.
+    pub(crate) fn admit(&mut self, sequence: u64, now: Duration) -> bool {
+        let is_newest = self.highest == Some(sequence);
+        match self.ring.get(sequence) {
+            Some(stored) if is_newest && self.kind() == Kind::Video => {
+                self.group.admit(stored, now)
+            }
+            _ => {
+                self.group.admit_alone(sequence);
+                false
+            }
+        }
+    }
+
+    /// Whether what is held must leave before a packet is stored: that is of another frame, or
+    /// comes late.
+    pub(crate) fn must_flush(&self, header: &Header, sequence: u64) -> bool {
+        let is_late = self.highest.is_some_and(|highest| sequence < highest);
+        !self.group.is_empty() && (is_late || self.group.is_closed_to(header.timestamp))
+    }
+
+    /// Takes what is held, made equal, to send it.
+    pub(crate) fn begin_sending(&mut self) -> Vec<u64> {
+        let members = self.group.take();
+        self.counts.padding_bytes += group::level(&mut self.ring, &members);
+        self.counts.groups += 1;
+        members
+    }
+
+    /// The members of a group as they go out. Something late has gone out before what is newer.
+    pub(crate) fn batch<'a>(&mut self, members: &'a [u64]) -> Batch<'a> {
+        let is_newer = |first: &&u64| **first > self.sent_to;
+        let live = members.first().filter(is_newer).copied();
+        self.sent_to = members.last().copied().max(Some(self.sent_to)).unwrap_or(0);
+        Batch {
+            members,
+            first: live.unwrap_or(self.sent_to + 1),
+            through: self.sent_to,
+        }
+    }
+
+    /// What somebody who joins now may be shown: all that went out to the others.
+    pub(crate) fn joined(&self) -> Option<Batch<'static>> {
+        (self.sent_to > 0).then_some(Batch {
+            members: &[],
+            first: self.sent_to + 1,
+            through: self.sent_to,
+        })
+    }
+
     fn count_drop(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Duplicate => self.counts.duplicates += 1,
@@ -191,6 +270,7 @@ impl Stream {
             Some(link) => link.is_subscribed = true,
             None => self.trunks.push(TrunkLink {
                 leg,
+                sending: None,
                 is_subscribed: true,
                 is_wanted: true,
             }),

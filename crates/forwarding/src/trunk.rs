@@ -3,7 +3,7 @@
 use crate::limits::{PAUSED_KEEPALIVE_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
 use crate::outlet::{Outlet, SenderCount, Sent};
 use crate::ring::Stored;
-use crate::stream::Stream;
+use crate::stream::{Batch, Stream, TrunkLink};
 use crate::{Packet, Refusal, SenderReport, Sink, SourceId, StreamId, sequence};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,10 @@ const BEGIN_MAX: u64 = 0xffff - 16;
 #[derive(Debug, Default)]
 pub(crate) struct Trunk {
     subscriptions: BTreeSet<SourceId>,
-    sendings: BTreeMap<u32, Sending>,
+    /// By SSRC: where in `sendings` it is.
+    names: BTreeMap<u32, usize>,
+    /// Only grows, so that a position names one SSRC for the whole session.
+    sendings: Vec<Sending>,
 }
 
 /// One SSRC on one trunk session. Outlives the stream: a source that comes back under the same
@@ -83,51 +86,43 @@ impl Trunk {
 
     /// Whether this SSRC was ever sent here.
     pub(crate) fn carried(&self, ssrc: u32) -> bool {
-        self.sendings.contains_key(&ssrc)
+        self.names.contains_key(&ssrc)
     }
 
-    /// Sends a new packet; of a paused stream only what keeps the rollover counter in step.
+    /// Sends new packets; of a paused stream only what keeps the rollover counter in step.
     pub(crate) fn forward(
         &mut self,
         stream: &Stream,
-        stored: &Stored,
-        is_active: bool,
+        batch: &Batch<'_>,
+        link: &mut TrunkLink,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        match self.claim(stream, stored.sequence(), is_active) {
-            Claim::Index(index) => {
-                let (header, payload) = stored.verbatim();
-                if let Some(sending) = self.sendings.get_mut(&stream.spec.ssrc) {
-                    sending.highest = sending.highest.max(index);
-                    sending.count.count(payload.len());
+        for stored in batch.members.iter().filter_map(|n| stream.ring.get(*n)) {
+            match self.claim(stream, stored.sequence(), link) {
+                Claim::Index(index) => {
+                    if let Some(sending) = self.sending_mut(link.sending) {
+                        sending.highest = sending.highest.max(index);
+                        sending.count.count(stored.payload().len());
+                    }
+                    out.send(packet(stream, stored, out.leg, index, false));
                 }
-                out.send(packet(
-                    stream,
-                    stored,
-                    out.leg,
-                    index,
-                    (header, payload),
-                    false,
-                ));
+                Claim::Paused => {}
+                Claim::Refused => out.stats.unsendable += 1,
             }
-            Claim::Paused => {}
-            Claim::Refused => out.stats.unsendable += 1,
         }
     }
 
-    fn claim(&mut self, stream: &Stream, unwrapped: u64, is_active: bool) -> Claim {
-        let room = self.sendings.len() < TRUNK_SSRCS_MAX;
-        let Some(sending) = self.sendings.get_mut(&stream.spec.ssrc) else {
-            if !is_active || unwrapped & 0xffff > BEGIN_MAX {
-                return Claim::Paused;
-            }
-            if !room {
-                return Claim::Refused;
-            }
-            let sending = Sending::begin(stream, unwrapped);
-            let index = sending.floor;
-            self.sendings.insert(stream.spec.ssrc, sending);
-            return Claim::Index(index);
+    fn sending_mut(&mut self, position: Option<usize>) -> Option<&mut Sending> {
+        self.sendings.get_mut(position?)
+    }
+
+    fn claim(&mut self, stream: &Stream, unwrapped: u64, link: &mut TrunkLink) -> Claim {
+        if link.sending.is_none() {
+            link.sending = self.names.get(&stream.spec.ssrc).copied();
+        }
+        let is_active = link.is_active();
+        let Some(sending) = self.sending_mut(link.sending) else {
+            return self.begin(stream, unwrapped, link);
         };
         if sending.stream != stream.id && sending.adopt(stream, unwrapped).is_none() {
             return Claim::Refused;
@@ -141,10 +136,29 @@ impl Trunk {
         }
     }
 
+    fn begin(&mut self, stream: &Stream, unwrapped: u64, link: &mut TrunkLink) -> Claim {
+        if !link.is_active() || unwrapped & 0xffff > BEGIN_MAX {
+            return Claim::Paused;
+        }
+        if self.sendings.len() >= TRUNK_SSRCS_MAX {
+            return Claim::Refused;
+        }
+        let sending = Sending::begin(stream, unwrapped);
+        let index = sending.floor;
+        link.sending = Some(self.sendings.len());
+        self.names.insert(stream.spec.ssrc, self.sendings.len());
+        self.sendings.push(sending);
+        Claim::Index(index)
+    }
+
+    fn by_ssrc(&self, ssrc: u32) -> Option<&Sending> {
+        self.sendings.get(*self.names.get(&ssrc)?)
+    }
+
     /// Finds what was sent (or, while paused, would have been) as this number: the bytes and index
     /// of then.
     pub(crate) fn find(&self, ssrc: u32, number: u16) -> Option<Sent> {
-        let sending = self.sendings.get(&ssrc)?;
+        let sending = self.by_ssrc(ssrc)?;
         let index = sequence::nearest(sending.highest, number)?;
         if index > sending.highest || index < sending.floor {
             return None;
@@ -163,14 +177,7 @@ impl Trunk {
         index: u64,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        out.send(packet(
-            stream,
-            stored,
-            out.leg,
-            index,
-            stored.verbatim(),
-            true,
-        ));
+        out.send(packet(stream, stored, out.leg, index, true));
     }
 
     /// Passes a sender report on verbatim.
@@ -181,7 +188,7 @@ impl Trunk {
         rtp: u32,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        if let Some(sending) = self.sendings.get(&stream.spec.ssrc) {
+        if let Some(sending) = self.by_ssrc(stream.spec.ssrc) {
             out.report(SenderReport {
                 leg: out.leg,
                 ssrc: stream.spec.ssrc,
@@ -206,9 +213,9 @@ fn packet<'a>(
     stored: &'a Stored,
     leg: crate::LegId,
     index: u64,
-    (header, payload): (&'a [u8], &'a [u8]),
     resend: bool,
 ) -> Packet<'a> {
+    let (header, payload) = stored.verbatim();
     let kind = stream.kind();
     Packet {
         leg,
@@ -217,7 +224,7 @@ fn packet<'a>(
         header,
         osn: None,
         payload,
-        padding: 0,
+        padding: stored.padding,
         transport_sequence_at: None,
         kind,
         frame_end: stored.header.marker || kind == crate::Kind::Audio,

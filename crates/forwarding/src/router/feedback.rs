@@ -81,6 +81,7 @@ impl Router {
     /// Does what has become due. Cheap when nothing has.
     pub fn handle_timeout(&mut self, now: Duration, sink: &mut impl Sink) {
         let now = self.advance(now);
+        self.flush_due(now, sink);
         if self.wake.is_none_or(|wake| wake > now) {
             return;
         }
@@ -107,7 +108,7 @@ impl Router {
     /// When [`Self::handle_timeout`] should be called next, at the latest; `None`: no need.
     /// May be earlier than anything is due, and may lie in the past.
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.wake
+        [self.wake, self.next_flush()].into_iter().flatten().min()
     }
 }
 
@@ -137,7 +138,7 @@ fn resend(
         leg.stats.resends_missing += 1;
         return;
     };
-    if !leg.resends.take(stored.bytes().len(), now) {
+    if !leg.resends.take(stored.len(), now) {
         leg.stats.resends_limited += 1;
         return;
     }

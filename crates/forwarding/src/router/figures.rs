@@ -45,6 +45,7 @@ impl Router {
         RouterStats {
             streams: self.streams.len() as u32,
             legs: self.legs.len() as u32,
+            unsent: self.unsent,
             unknown_stream: self.unknown_stream,
             unknown_feedback: self.unknown_feedback,
         }

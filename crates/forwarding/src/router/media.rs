@@ -4,7 +4,7 @@ use super::{Arrival, Router};
 use crate::leg::Leg;
 use crate::reception::SenderInfo;
 use crate::slab::Slab;
-use crate::stream::Stream;
+use crate::stream::{Batch, Stream};
 use crate::{Action, Kind, Sink, StreamId};
 use std::time::Duration;
 
@@ -23,18 +23,66 @@ impl Router {
             self.unknown_stream += 1;
             return Arrival::UnknownStream;
         };
-        let sequence = match stream.accept(packet, now) {
-            Ok(sequence) => sequence,
+        let placed = match stream.check(packet) {
+            Ok(placed) => placed,
             Err(arrival) => return arrival,
         };
-        to_trunks(stream, sequence, &mut self.legs, sink);
-        let is_awaited = to_slots(stream, sequence, &mut self.legs, now, sink);
-        if is_awaited && stream.kind() == Kind::Video && stream.requests.want(now) {
-            sink.take(Action::RequestKeyframe { stream: stream.id });
+        let mut out = Way {
+            legs: &mut self.legs,
+            sink,
+        };
+        if stream.must_flush(&placed.0, placed.1) {
+            self.held.retain(|held| *held != stream.id);
+            out.send_group(stream, now);
+        }
+        stream.accept(packet, placed, now);
+        let was_held = !stream.group.is_empty();
+        match (stream.admit(placed.1, now), was_held) {
+            (true, true) => {}
+            (true, false) => self.held.push(stream.id),
+            (false, _) => {
+                if was_held {
+                    self.held.retain(|held| *held != stream.id);
+                }
+                out.send_group(stream, now);
+            }
         }
         let due = stream.next_due();
         self.wake_at(due);
         Arrival::Accepted
+    }
+
+    /// Sends what a stream holds for its frame.
+    pub(super) fn flush(&mut self, stream: StreamId, now: Duration, sink: &mut impl Sink) {
+        self.held.retain(|held| *held != stream);
+        if let Some(stream) = self.streams.get_mut(stream.0) {
+            let mut out = Way {
+                legs: &mut self.legs,
+                sink,
+            };
+            out.send_group(stream, now);
+            let due = stream.next_due();
+            self.wake_at(due);
+        }
+    }
+
+    /// Sends what was held long enough.
+    pub(super) fn flush_due(&mut self, now: Duration, sink: &mut impl Sink) {
+        while let Some(first) = self.held.first().copied() {
+            if self.deadline(first).is_some_and(|deadline| deadline > now) {
+                return;
+            }
+            self.flush(first, now, sink);
+        }
+    }
+
+    fn deadline(&self, stream: StreamId) -> Option<Duration> {
+        self.streams.get(stream.0)?.group.deadline()
+    }
+
+    /// When the next held packets must leave.
+    pub(super) fn next_flush(&self) -> Option<Duration> {
+        self.deadline(*self.held.first()?)
     }
 
     /// Takes the origin's sender report: NTP time (32.32) and the RTP timestamp of that instant.
@@ -70,39 +118,55 @@ impl Router {
     }
 }
 
-fn to_trunks(stream: &Stream, sequence: u64, legs: &mut Slab<Leg>, sink: &mut impl Sink) {
-    let Some(stored) = stream.ring.get(sequence) else {
-        return;
-    };
-    for link in &stream.trunks {
-        let leg = legs.get_mut(link.leg);
-        if let Some((trunk, mut out)) = leg.and_then(|leg| leg.trunk_out(sink)) {
-            trunk.forward(stream, stored, link.is_active(), &mut out);
-        }
-    }
+/// The way out to all legs.
+struct Way<'a, S> {
+    legs: &'a mut Slab<Leg>,
+    sink: &'a mut S,
 }
 
-/// Serves the slots, forgets those that turned away; true when one waits in vain.
-fn to_slots(
-    stream: &mut Stream,
-    sequence: u64,
-    legs: &mut Slab<Leg>,
-    now: Duration,
-    sink: &mut impl Sink,
-) -> bool {
-    let mut is_awaited = false;
-    let mut links = std::mem::take(&mut stream.slots);
-    links.retain(|link| {
-        let leg = legs.get_mut(link.leg);
-        let Some((slot, mut out)) = leg.and_then(|leg| leg.slot_out(link.slot, sink)) else {
-            return false;
-        };
-        if let Some(stored) = stream.ring.get(sequence) {
-            slot.forward(stream, stored, now, &mut out);
+impl<S: Sink> Way<'_, S> {
+    /// Sends a stream's group, all of it to one leg after the other.
+    fn send_group(&mut self, stream: &mut Stream, now: Duration) {
+        if stream.group.is_empty() {
+            return;
         }
-        is_awaited |= slot.waiting == Some(stream.id);
-        slot.follows(stream.id)
-    });
-    stream.slots = links;
-    is_awaited
+        let members = stream.begin_sending();
+        let batch = stream.batch(&members);
+        self.to_trunks(stream, &batch);
+        let is_awaited = self.to_slots(stream, &batch, now);
+        stream.group.put_back(members);
+        if is_awaited && stream.kind() == Kind::Video && stream.requests.want(now) {
+            self.sink
+                .take(Action::RequestKeyframe { stream: stream.id });
+        }
+    }
+
+    fn to_trunks(&mut self, stream: &mut Stream, batch: &Batch<'_>) {
+        let mut links = std::mem::take(&mut stream.trunks);
+        for link in &mut links {
+            let leg = self.legs.get_mut(link.leg);
+            if let Some((trunk, mut out)) = leg.and_then(|leg| leg.trunk_out(self.sink)) {
+                trunk.forward(stream, batch, link, &mut out);
+            }
+        }
+        stream.trunks = links;
+    }
+
+    /// Serves the slots, forgets those that turned away; true when one waits in vain.
+    fn to_slots(&mut self, stream: &mut Stream, batch: &Batch<'_>, now: Duration) -> bool {
+        let mut is_awaited = false;
+        let mut links = std::mem::take(&mut stream.slots);
+        links.retain(|link| {
+            let leg = self.legs.get_mut(link.leg);
+            let Some((slot, mut out)) = leg.and_then(|leg| leg.slot_out(link.slot, self.sink))
+            else {
+                return false;
+            };
+            slot.forward(stream, batch, now, &mut out);
+            is_awaited |= slot.waiting == Some(stream.id);
+            slot.follows(stream.id)
+        });
+        stream.slots = links;
+        is_awaited
+    }
 }

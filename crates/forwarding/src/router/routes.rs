@@ -146,6 +146,8 @@ impl Router {
         now: Duration,
         sink: &mut impl Sink,
     ) {
+        // Others get these packets first, then this slot all of them.
+        self.flush(id, now, sink);
         let Some(stream) = self.streams.get_mut(id.0) else {
             return;
         };
@@ -153,7 +155,11 @@ impl Router {
         let Some((slot, mut out)) = leg.and_then(|leg| leg.slot_out(slot, sink)) else {
             return;
         };
-        if slot.waiting != Some(id) || slot.try_start(stream, now, &mut out) {
+        if slot.waiting != Some(id) {
+            return;
+        }
+        let joined = stream.joined();
+        if joined.is_some_and(|batch| slot.try_start(stream, &batch, now, &mut out)) {
             return;
         }
         if stream.requests.want(now) {

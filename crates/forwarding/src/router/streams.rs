@@ -38,7 +38,8 @@ impl Router {
             .ok_or(Refusal::SsrcTaken)
     }
 
-    /// Ends a stream; slots that played it wait for the source's next one. Unknown: nothing.
+    /// Ends a stream; slots that played it wait for the source's next one. What it holds for its
+    /// frame is dropped, counted. Unknown: nothing.
     ///
     /// A stream silent for a minute should be closed: after 16,384 missed packets its numbering
     /// cannot be continued.
@@ -47,6 +48,8 @@ impl Router {
             return;
         };
         self.stream_ids.remove(&closed.spec.ssrc);
+        self.held.retain(|held| *held != stream);
+        self.unsent += closed.group.len() as u64;
         let name = (closed.spec.source, closed.kind());
         if let Some(open) = self.sources.get_mut(&name) {
             open.retain(|id| *id != stream);

@@ -2,6 +2,7 @@
 //! Time is invented; nothing here sleeps.
 
 mod feedback;
+mod groups;
 mod hostile;
 mod publisher;
 mod recorder;

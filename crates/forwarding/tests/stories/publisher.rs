@@ -32,6 +32,8 @@ pub struct Publisher {
     name: u8,
     first_sequence: u16,
     first_timestamp: u32,
+    /// Bytes of filling of each packet, by its number.
+    filling: fn(usize) -> usize,
 }
 
 impl Publisher {
@@ -57,6 +59,7 @@ impl Publisher {
             name,
             first_sequence: 1_000,
             first_timestamp: 90_000,
+            filling: |_| 40,
         }
     }
 
@@ -64,6 +67,12 @@ impl Publisher {
     pub fn starting_at(mut self, sequence: u16, timestamp: u32) -> Self {
         self.first_sequence = sequence;
         self.first_timestamp = timestamp;
+        self
+    }
+
+    /// Makes packets of other sizes than 48 bytes of payload: 8 and the filling.
+    pub fn filled(mut self, filling: fn(usize) -> usize) -> Self {
+        self.filling = filling;
         self
     }
 
@@ -121,7 +130,7 @@ impl Publisher {
         packet.push(self.name);
         packet.extend((number as u32).to_be_bytes());
         packet.push(u8::from(opens));
-        packet.extend(std::iter::repeat_n(number as u8, 40));
+        packet.extend(std::iter::repeat_n(number as u8, (self.filling)(number)));
         self.sent.push(packet);
     }
 }

@@ -34,6 +34,14 @@ impl Sent {
         u32::from_be_bytes(*self.bytes[4..].first_chunk().unwrap())
     }
 
+    /// The payload, without the padding that the header announces.
+    pub fn payload(&self) -> &[u8] {
+        let is_padded = self.bytes[0] & 0x20 != 0;
+        let padding = self.bytes.last().filter(|_| is_padded);
+        let end = self.bytes.len() - usize::from(*padding.unwrap_or(&0));
+        &self.bytes[self.header_bytes..end]
+    }
+
     pub fn payload_type(&self) -> u8 {
         self.bytes[1] & 0x7f
     }

@@ -129,16 +129,17 @@ fn something_happens_in_these_worlds() {
     let (switches, resends) = halls.fold((0, 0), |(switches, resends), hall| {
         (switches + hall.switches, resends + hall.resends)
     });
-    let repaired: u64 = world
-        .publishers
-        .iter()
-        .filter_map(|(id, _)| {
-            world
-                .router
-                .stream_stats(*id, crate::recorder::ms(world.now))
-        })
-        .map(|stats| stats.holes_repaired)
-        .sum();
+    let now = crate::recorder::ms(world.now);
+    let streams = world.publishers.iter();
+    let stats: Vec<_> = streams
+        .filter_map(|(id, _)| world.router.stream_stats(*id, now))
+        .collect();
+    let repaired: u64 = stats.iter().map(|stats| stats.holes_repaired).sum();
+    let padding: u64 = stats.iter().map(|stats| stats.padding_bytes).sum();
+    let grouped = |stats: &forwarding::StreamStats| stats.packets - stats.groups;
+    let grouped: u64 = stats.iter().map(grouped).sum();
+    assert!(grouped > 100, "{grouped} packets left behind another one");
+    assert!(padding > 100, "{padding} bytes of padding");
     assert!(switches > 10, "{switches} switches");
     assert!(resends > 20, "{resends} resends");
     assert!(repaired > 20, "{repaired} holes repaired");

@@ -31,6 +31,12 @@ pub struct Line {
     pub delay_ms_max: u64,
 }
 
+impl Line {
+    fn delay(&self, dice: &mut Dice) -> u64 {
+        5 + dice.roll(self.delay_ms_max + 1)
+    }
+}
+
 enum Event {
     /// A packet of a publisher reaches the router.
     In { publisher: usize, number: usize },
@@ -76,7 +82,9 @@ impl World {
     pub fn publish(&mut self, publisher: Publisher) {
         let sequence = 65_000_u16.wrapping_add(self.dice.roll(900) as u16);
         let timestamp = u32::MAX - self.dice.roll(400_000) as u32;
-        let publisher = publisher.starting_at(sequence, timestamp);
+        let publisher = publisher
+            .starting_at(sequence, timestamp)
+            .filled(|number| 40 + number * 7 % 13 + 60 * usize::from(number % 11 == 0));
         let opened = self.router.open_stream(publisher.spec, ms(self.now));
         self.publishers.push((opened.unwrap(), publisher));
         self.keyframe_due.push(true);
@@ -113,18 +121,23 @@ impl World {
                 }
                 _ => continue,
             };
+            // A frame mostly travels in one piece.
+            let delay = self.line.delay(&mut self.dice);
             for number in numbers {
-                self.travel(|| Event::In { publisher, number });
+                let strays = self.dice.chance(10);
+                let delay = if strays { None } else { Some(delay) };
+                self.travel(delay, || Event::In { publisher, number });
             }
         }
     }
 
     /// Sends something over a bad line.
-    fn travel(&mut self, event: impl Fn() -> Event) {
+    fn travel(&mut self, delay: Option<u64>, event: impl Fn() -> Event) {
         let copies = 1 + u64::from(self.dice.chance(self.line.duplicate_percent));
         for _ in 0..copies {
             if !self.dice.chance(self.line.loss_percent) {
-                let at = self.now + 5 + self.dice.roll(self.line.delay_ms_max + 1);
+                let delay = delay.unwrap_or_else(|| self.line.delay(&mut self.dice));
+                let at = self.now + delay;
                 self.events_made += 1;
                 self.events.insert((at, self.events_made), event());
             }
@@ -156,7 +169,7 @@ impl World {
         for sent in self.out.take_sent() {
             let name = (sent.leg, sent.ssrc);
             self.begun.entry(name).or_insert(sent.index);
-            self.travel(|| Event::Out(sent.clone()));
+            self.travel(None, || Event::Out(sent.clone()));
         }
         for id in std::mem::take(&mut self.out.keyframe_requests) {
             if let Some(publisher) = self.position(id) {
@@ -169,7 +182,7 @@ impl World {
             };
             for sequence in sequences {
                 let number = self.publishers[publisher].1.number(sequence);
-                self.travel(|| Event::In { publisher, number });
+                self.travel(None, || Event::In { publisher, number });
             }
         }
     }
