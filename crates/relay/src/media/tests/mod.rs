@@ -5,6 +5,7 @@ mod guest;
 mod hostile;
 mod legs;
 mod media;
+mod nonces;
 mod publishers;
 mod recorder;
 mod socket;
