@@ -3,8 +3,8 @@
 //! ```text
 //!  datagram ─▶ STUN  ─▶ ice.rs      which leg, from where
 //!             DTLS  ─▶ secure.rs   keys
-//!             SRTP  ─▶ arrival.rs  ─▶ Router ─▶ wires.rs ─▶ Transmit
-//!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Router
+//!             SRTP  ─▶ arrival.rs  ─▶ Shards ─▶ Router ─▶ Wires ─▶ Transmit
+//!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Shards
 //!  command  ─▶ legs.rs, endings.rs, trunks.rs, slots.rs
 //! ```
 
@@ -21,18 +21,17 @@ mod secure;
 mod slots;
 mod tracks;
 mod trunks;
-mod wires;
 
 use super::dtls::Dtls;
+use super::shards::Shards;
 use super::transmit::Transmit;
 use super::{Drops, LegId, MediaConfig, random};
-use forwarding::{Router, SourceId, StreamId};
+use forwarding::{SourceId, StreamId};
 use leg::Leg;
 use protocol::{RelayPlan, SiteCode};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use wires::Wires;
 
 /// How often deadlines, silent sources and due checks are looked at. A viewer would notice a second, not this.
 const TICK: Duration = Duration::from_millis(50);
@@ -42,13 +41,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The owner of every leg, trunk and stream of a relay.
 pub(super) struct Core {
     legs_max: usize,
-    started_at: Instant,
     legs: HashMap<LegId, Leg>,
     by_ufrag: HashMap<String, LegId>,
     by_address: HashMap<SocketAddr, LegId>,
     dtls: Dtls,
-    router: Router,
-    wires: Wires,
+    shards: Shards,
     sources: Sources,
     /// Where each stream comes from, for requests to its origin.
     origins: HashMap<StreamId, Origin>,
@@ -126,13 +123,11 @@ impl Core {
         let cname = random::ice_chars(16);
         let mut core = Self {
             legs_max,
-            started_at: now,
             legs: HashMap::new(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             dtls: Dtls::new(&certificate)?,
-            router: Router::new(),
-            wires: Wires::new(cname, transmit, now),
+            shards: Shards::new(cname, transmit, now),
             sources: Sources::default(),
             origins: HashMap::new(),
             plan: None,
@@ -158,7 +153,7 @@ impl Core {
 
     /// Takes a datagram off the socket; its bytes may be changed (decryption is in place).
     pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
-        self.wires.now = now;
+        self.shards.set_now(now);
         // RFC 7983 §7.
         match datagram.first() {
             Some(0..=3) => self.handle_stun(now, from, datagram),
@@ -171,9 +166,8 @@ impl Core {
 
     /// Does what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.wires.now = now;
-        let clock = self.clock(now);
-        self.router.handle_timeout(clock, &mut self.wires);
+        self.shards.set_now(now);
+        self.shards.handle_timeout();
         if now >= self.ticks.housekeeping {
             self.ticks.housekeeping = now + TICK;
             self.dial(now);
@@ -184,7 +178,7 @@ impl Core {
         }
         if now >= self.ticks.second {
             self.ticks.second = now + SECOND;
-            self.report_reception(now);
+            self.report_reception();
             self.announce_all();
         }
         self.flush();
@@ -192,9 +186,9 @@ impl Core {
 
     /// When [`Self::handle_timeout`] is due.
     pub(super) fn next_timeout(&self) -> Instant {
-        let router = self.router.next_timeout().map(|at| self.started_at + at);
         let own = self.ticks.housekeeping.min(self.ticks.second);
-        router.map_or(own, |router| router.min(own))
+        let shards = self.shards.next_timeout();
+        shards.map_or(own, |shards| shards.min(own))
     }
 
     /// Rises with every change of a feed's, leg's or trunk's state.
@@ -215,11 +209,7 @@ impl Core {
     fn flush(&mut self) {
         self.flush_requests();
         self.flush_dtls();
-        self.wires.departures.flush();
-    }
-
-    fn clock(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.started_at)
+        self.shards.flush();
     }
 
     /// The next SSRC of the leased block that no stream or slot has.
@@ -229,7 +219,7 @@ impl Core {
             let ssrc = u32::from(self.numbers.ssrc_block) << 16 | u32::from(self.numbers.next_ssrc);
             let taken = ssrc == 0
                 || ssrc == self.numbers.own_ssrc
-                || self.router.stream_by_ssrc(ssrc).is_some();
+                || self.shards.stream_by_ssrc(ssrc).is_some();
             // Streams and slots are bounded far below 65,536, so a free one comes soon.
             if !taken && !self.slot_has(ssrc) {
                 return ssrc;

@@ -18,6 +18,8 @@ mod leg_spec;
 mod m_line;
 mod random;
 mod rtcp;
+mod shard;
+mod shards;
 mod srtp;
 mod stun;
 mod transmit;

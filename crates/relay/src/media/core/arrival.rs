@@ -53,7 +53,6 @@ impl Core {
     }
 
     fn handle_rtp(&mut self, id: LegId, packet: &[u8], now: Instant) {
-        let clock = self.clock(now);
         match self.legs.get(&id).map(|leg| &leg.purpose) {
             Some(Purpose::Publish(_)) => {
                 if !self.is_allowed(id, packet.len(), now) {
@@ -63,9 +62,7 @@ impl Core {
                 if let Some((track, incoming)) = self.canonicalise(id, packet, &mut canonical, now)
                 {
                     let stream = incoming.stream;
-                    let arrival =
-                        self.router
-                            .handle_rtp(stream, &canonical, clock, &mut self.wires);
+                    let arrival = self.shards.handle_rtp(stream, &canonical);
                     if arrival != Arrival::Accepted || incoming.refused > 0 {
                         self.note_arrival(id, track, arrival, now);
                     }
@@ -77,8 +74,7 @@ impl Core {
                     rtp_seq_ssrc(packet).and_then(|(_, ssrc)| dialler.streams.get(&ssrc));
                 match announced.map(|announced| announced.stream) {
                     Some(stream) => {
-                        self.router
-                            .handle_rtp(stream, packet, clock, &mut self.wires);
+                        self.shards.handle_rtp(stream, packet);
                     }
                     None => self.counters.unannounced += 1,
                 }
@@ -148,7 +144,8 @@ impl Core {
         origin: Origin,
         now: Instant,
     ) -> Option<StreamId> {
-        match self.router.open_stream(spec, self.clock(now)) {
+        self.shards.set_now(now);
+        match self.shards.open_stream(spec) {
             Ok(stream) => {
                 self.origins.insert(stream, origin);
                 self.version += 1;
@@ -163,11 +160,11 @@ impl Core {
     }
 
     pub(super) fn close_stream(&mut self, stream: StreamId) {
-        if let Some(spec) = self.router.stream_spec(stream) {
+        if let Some(spec) = self.shards.stream_spec(stream) {
             self.announce_end(spec);
         }
         self.origins.remove(&stream);
-        self.router.close_stream(stream);
+        self.shards.close_stream(stream);
         // A parent that still announces it opens it again.
         for leg in self.legs.values_mut() {
             if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
@@ -179,7 +176,7 @@ impl Core {
 
     /// The streams of a source.
     pub(super) fn streams_of(&self, source: SourceId) -> impl Iterator<Item = StreamId> {
-        self.router
+        self.shards
             .streams()
             .filter(move |(_, spec)| spec.source == source)
             .map(|(stream, _)| stream)

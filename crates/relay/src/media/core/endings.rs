@@ -1,7 +1,7 @@
 //! Ending legs: those that are lost, those that give way, and those the plan has no place for.
 
 use super::Core;
-use super::leg::{Leg, Purpose, router_leg};
+use super::leg::{Leg, Purpose};
 use crate::media::LegId;
 use protocol::{LegState, RelayPlan, SiteCode};
 use std::time::{Duration, Instant};
@@ -61,8 +61,7 @@ impl Core {
                 self.by_address.remove(&address);
             }
         }
-        self.router.remove_leg(router_leg(id));
-        self.wires.remove(id);
+        self.shards.remove_leg(id);
         self.version += 1;
         self.release_streams(id, &leg.purpose, now);
     }

@@ -1,10 +1,11 @@
 //! RTCP both ways.
 
 use super::Core;
-use super::leg::{Purpose, router_leg};
+use super::leg::Purpose;
 use crate::media::LegId;
 use crate::media::announce;
 use crate::media::rtcp::{self, Item, Writer};
+use crate::media::shard::Wish;
 use forwarding::{ReceptionReport, StreamId};
 use std::time::Instant;
 
@@ -15,22 +16,18 @@ impl Core {
     }
 
     fn handle_rtcp_item(&mut self, id: LegId, item: &Item<'_>, now: Instant) {
-        let clock = self.clock(now);
         match item {
             Item::SenderReport { ssrc, ntp, rtp } => {
                 if let Some(stream) = self.stream_from(id, *ssrc) {
-                    self.router
-                        .handle_sender_report(stream, *ntp, *rtp, clock, &mut self.wires);
+                    self.shards.handle_sender_report(stream, *ntp, *rtp);
                 }
             }
-            Item::Block(block) => self.wires.note_block(id, *block, now),
+            Item::Block(block) => self.shards.note_block(id, *block),
             Item::Nack { ssrc, sequences } => {
-                self.router
-                    .handle_nack(router_leg(id), *ssrc, sequences, clock, &mut self.wires);
+                self.shards.handle_nack(id, *ssrc, sequences.clone());
             }
             Item::KeyframeRequest { ssrc } => {
-                self.router
-                    .handle_keyframe_request(router_leg(id), *ssrc, clock, &mut self.wires);
+                self.shards.handle_keyframe_request(id, *ssrc);
             }
             Item::App {
                 ssrc,
@@ -65,13 +62,17 @@ impl Core {
 
     /// Passes the router's wishes on to where the streams come from.
     pub(super) fn flush_requests(&mut self) {
-        for stream in std::mem::take(&mut self.wires.keyframes_wanted) {
-            self.ask_origin(stream, |own, ssrc, compound| compound.pli(own, ssrc));
-        }
-        for (stream, sequences) in std::mem::take(&mut self.wires.resends_wanted) {
-            self.ask_origin(stream, |own, ssrc, compound| {
-                compound.nack(own, ssrc, &sequences);
-            });
+        for wish in self.shards.take_wishes() {
+            match wish {
+                Wish::Keyframe(stream) => {
+                    self.ask_origin(stream, |own, ssrc, compound| compound.pli(own, ssrc));
+                }
+                Wish::Resend(stream, sequences) => {
+                    self.ask_origin(stream, |own, ssrc, compound| {
+                        compound.nack(own, ssrc, &sequences);
+                    });
+                }
+            }
         }
     }
 
@@ -81,27 +82,26 @@ impl Core {
         };
         let mut compound = self.begin_compound(&[]);
         write(self.numbers.own_ssrc, origin.ssrc, &mut compound);
-        self.wires.send_rtcp(origin.leg, compound);
+        self.shards.send_rtcp(origin.leg, compound);
     }
 
     /// A compound starts with a report and names its sender (RFC 3550 §6.1).
     pub(super) fn begin_compound(&self, blocks: &[ReceptionReport]) -> Writer {
         let mut compound = Writer::default();
         compound.receiver_report(self.numbers.own_ssrc, blocks);
-        compound.cname(self.numbers.own_ssrc, &self.wires.cname);
+        compound.cname(self.numbers.own_ssrc, self.shards.cname());
         compound
     }
 
     /// Receiver reports to everybody who sends to us. A parent gets one even without streams: it shows the trunk lives.
-    pub(super) fn report_reception(&mut self, now: Instant) {
-        let clock = self.clock(now);
+    pub(super) fn report_reception(&mut self) {
         let mut blocks: std::collections::HashMap<LegId, Vec<ReceptionReport>> =
             std::collections::HashMap::new();
         for (stream, origin) in &self.origins {
             if origin.orphan_since.is_some() {
                 continue;
             }
-            if let Some(mut report) = self.router.reception_report(*stream, clock) {
+            if let Some(mut report) = self.shards.reception_report(*stream) {
                 report.ssrc = origin.ssrc;
                 blocks.entry(origin.leg).or_default().push(report);
             }
@@ -110,7 +110,7 @@ impl Core {
             // One report's worth is below every path MTU.
             for blocks in blocks.chunks(rtcp::BLOCKS_MAX) {
                 let compound = self.begin_compound(blocks);
-                self.wires.send_rtcp(leg, compound);
+                self.shards.send_rtcp(leg, compound);
             }
         }
     }

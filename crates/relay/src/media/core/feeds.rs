@@ -1,12 +1,13 @@
 //! Which feeds a trunk carries: announced by the parent stream by stream, opened and ended by the child.
 
-use super::leg::{Announced, Purpose, router_leg};
+use super::leg::{Announced, Purpose};
 use super::{Core, Origin};
 use crate::media::LegId;
 use crate::media::announce::Announcement;
 use crate::media::rtcp::Writer;
+use crate::media::shards::Shards;
 use crate::media::srtp::Receiver;
-use forwarding::{Layer, Router, SourceId, StreamId, StreamSpec};
+use forwarding::{Layer, SourceId, StreamId, StreamSpec};
 use protocol::{ChildTrunk, LegState, ParentTrunk, SiteCode};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ impl Core {
                     resend: true,
                 };
                 match dialler.streams.get_mut(&ssrc) {
-                    Some(known) if is_still(&self.router, known.stream, spec) => known.at = now,
+                    Some(known) if is_still(&self.shards, known.stream, spec) => known.at = now,
                     Some(known) => {
                         let stale = known.stream;
                         self.close_stream(stale);
@@ -95,9 +96,9 @@ impl Core {
                 continue;
             };
             if dialler.plan.relay == parent.relay {
-                let router = &self.router;
+                let shards = &self.shards;
                 dialler.streams.retain(|_, announced| {
-                    let keep = router
+                    let keep = shards
                         .stream_spec(announced.stream)
                         .is_some_and(|spec| wanted.contains(&spec.source));
                     if !keep {
@@ -146,12 +147,12 @@ impl Core {
         let Some(Purpose::TrunkDown(child)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
             return;
         };
-        if self.wires.get(id).is_none() {
+        if !self.shards.is_connected(id) {
             return;
         }
         for site in child.plan.feeds.clone() {
             let source = self.sources.id(&site);
-            if let Err(refusal) = self.router.subscribe(router_leg(id), source) {
+            if let Err(refusal) = self.shards.subscribe(id, source) {
                 tracing::warn!(leg = id.0, %site, %refusal, "feed cannot be sent on this trunk");
             }
         }
@@ -168,7 +169,7 @@ impl Core {
         let mut compound = self.begin_compound(&[]);
         for source in gone {
             let ended: Vec<u32> = self
-                .router
+                .shards
                 .streams()
                 .filter(|(_, spec)| spec.source == source)
                 .map(|(_, spec)| spec.ssrc)
@@ -176,9 +177,9 @@ impl Core {
             for ssrc in ended {
                 Announcement::Ended.write(ssrc, &mut compound);
             }
-            self.router.unsubscribe(router_leg(id), source);
+            self.shards.unsubscribe(id, source);
         }
-        self.wires.send_rtcp(id, compound);
+        self.shards.send_rtcp(id, compound);
     }
 
     /// Announces everything on every connected child's trunk; without streams the compound shows that the trunk lives.
@@ -209,14 +210,14 @@ impl Core {
         for id in children {
             let mut compound = self.begin_compound(&[]);
             announcement.write(spec.ssrc, &mut compound);
-            self.wires.send_rtcp(id, compound);
+            self.shards.send_rtcp(id, compound);
         }
     }
 
     fn announce_trunk(&mut self, id: LegId) {
         let streams: Vec<StreamSpec> = self
-            .router
-            .trunk_streams(router_leg(id))
+            .shards
+            .trunk_streams(id)
             .map(|(_, spec)| spec)
             .collect();
         let mut compound: Writer = self.begin_compound(&[]);
@@ -231,10 +232,10 @@ impl Core {
             .write(spec.ssrc, &mut compound);
             if compound.0.len() > COMPOUND_BYTES_MAX {
                 let full = std::mem::replace(&mut compound, self.begin_compound(&[]));
-                self.wires.send_rtcp(id, full);
+                self.shards.send_rtcp(id, full);
             }
         }
-        self.wires.send_rtcp(id, compound);
+        self.shards.send_rtcp(id, compound);
     }
 
     fn connected_children(&self, wanted: impl Fn(&ChildTrunk) -> bool) -> Vec<LegId> {
@@ -250,8 +251,8 @@ impl Core {
 }
 
 /// Is the stream open, and what the parent says it is?
-fn is_still(router: &Router, stream: StreamId, says: StreamSpec) -> bool {
-    router
+fn is_still(shards: &Shards, stream: StreamId, says: StreamSpec) -> bool {
+    shards
         .stream_spec(stream)
         .is_some_and(|is| (is.source, is.codec, is.layer) == (says.source, says.codec, says.layer))
 }

@@ -43,14 +43,14 @@ impl Core {
             return None;
         }
         if message.claims_controlled {
-            self.wires
+            self.shards
                 .push(from, stun::role_conflict(message.transaction, &pwd));
             return Some(());
         }
         self.finish_restart(id, local, remote);
         let id = self.admit_sender(id, remote, now)?;
         self.prove_address(id, from, message.use_candidate, now);
-        self.wires
+        self.shards
             .push(from, stun::success(message.transaction, from, &pwd));
         Some(())
     }
@@ -186,7 +186,7 @@ impl Core {
     fn select_address(&mut self, id: LegId, address: SocketAddr) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.path.selected = Some(address);
-            self.wires.move_to(id, address);
+            self.shards.move_to(id, address);
         }
     }
 
@@ -203,10 +203,10 @@ impl Core {
         })?;
         self.prove_address(id, from, true, now);
         let round_trip = now.saturating_duration_since(sent_at);
-        self.wires.note_round_trip(id, round_trip);
+        self.shards.note_round_trip(id, round_trip);
         let streams = self.origins.iter().filter(|(_, origin)| origin.leg == id);
         for (stream, _) in streams {
-            self.router.set_round_trip(*stream, round_trip);
+            self.shards.set_round_trip(*stream, round_trip);
         }
         self.begin_handshake(id, now);
         Some(())

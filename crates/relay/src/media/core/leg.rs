@@ -2,7 +2,7 @@
 
 use super::allowance::Allowance;
 use crate::media::srtp::Receiver;
-use crate::media::{Fingerprint, IceCredentials, LegId, PublishedTrack, SlotSsrcs, WatchSlot};
+use crate::media::{Fingerprint, IceCredentials, PublishedTrack, SlotSsrcs, WatchSlot};
 use forwarding::{SourceId, StreamId};
 use protocol::{LegRole, LegState, SiteCode};
 use std::collections::{HashMap, VecDeque};
@@ -188,9 +188,4 @@ impl Leg {
             Purpose::Publish(_) | Purpose::Watch(_) => None,
         }
     }
-}
-
-/// The same leg in the router's numbering.
-pub(super) fn router_leg(leg: LegId) -> forwarding::LegId {
-    forwarding::LegId(leg.0)
 }

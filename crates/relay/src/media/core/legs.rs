@@ -25,12 +25,12 @@ const TRACKS_MAX: usize = 8;
 impl Core {
     /// Does what a handle asked; `false` when that was to stop.
     pub(in crate::media) fn handle_command(&mut self, command: Command, now: Instant) -> bool {
-        self.wires.now = now;
+        self.shards.set_now(now);
         match command {
             // The HTTP side may have gone meanwhile; then the leg times out.
             Command::OpenLeg(spec, answer) => drop(answer.send(self.open_leg(*spec, now))),
             Command::CloseLeg(leg) => self.remove_leg(leg, now),
-            Command::SetLayer { leg, slot, layer } => self.set_layer(leg, slot, layer, now),
+            Command::SetLayer { leg, slot, layer } => self.set_layer(leg, slot, layer),
             Command::RestartIce {
                 leg,
                 remote,
@@ -90,7 +90,7 @@ impl Core {
         Ok(LegOpened {
             leg,
             slots,
-            cname: self.wires.cname.clone(),
+            cname: self.shards.cname().to_owned(),
         })
     }
 

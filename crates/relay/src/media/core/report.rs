@@ -7,28 +7,30 @@ use forwarding::{Kind, StreamId, StreamSpec};
 use protocol::{
     FeedReport, LegReport, LegRole, MediaKind, RelayReport, SiteCode, TrunkDirection, TrunkReport,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Core {
     /// What was dropped since start.
     pub(in crate::media) fn drops(&self) -> Drops {
+        let totals = self.shards.totals();
         Drops {
-            not_sent: self.wires.departures.totals.dropped,
-            socket_refused: self.wires.departures.totals.refused,
+            not_sent: totals.dropped,
+            socket_refused: totals.refused,
             ..self.counters
         }
     }
 
     /// A snapshot.
     pub(in crate::media) fn report(&self, now: Instant) -> RelayReport {
+        let totals = self.shards.totals();
         let mut report = RelayReport {
             epoch: self.plan.as_ref().map_or(0, |plan| plan.epoch),
-            packets_sent: self.wires.departures.totals.packets,
-            bytes_sent: self.wires.departures.totals.bytes,
+            packets_sent: totals.packets,
+            bytes_sent: totals.bytes,
             ..RelayReport::default()
         };
         report.feeds = self
-            .router
+            .shards
             .streams()
             .filter_map(|(stream, spec)| self.feed(stream, spec, now))
             .collect();
@@ -71,7 +73,7 @@ impl Core {
     }
 
     fn feed(&self, stream: StreamId, spec: StreamSpec, now: Instant) -> Option<FeedReport> {
-        let stats = self.router.stream_stats(stream, self.clock(now))?;
+        let stats = self.shards.stream_stats(stream, now)?;
         let origin = self.origins.get(&stream)?;
         let local = self
             .legs
@@ -106,36 +108,34 @@ impl Core {
         site: Option<&SiteCode>,
         role: LegRole,
     ) -> LegReport {
-        let wire = self.wires.get(id);
+        let wire = self.shards.figures(id).unwrap_or_default();
         LegReport {
             session: session.to_owned(),
             site: site.cloned(),
             role,
             state: leg.state,
-            packets_sent: wire.map_or(0, |wire| wire.packets_sent),
+            packets_sent: wire.packets_sent,
             packets_received: leg.packets_received,
-            fraction_lost: wire.map_or(0.0, |wire| f32::from(wire.fraction_lost) / 256.0),
-            rtt_ms: self.round_trip_ms(id),
+            fraction_lost: f32::from(wire.fraction_lost) / 256.0,
+            rtt_ms: wire.round_trip.map(milliseconds),
         }
     }
 
     fn trunk(&self, id: LegId, leg: &Leg, direction: TrunkDirection) -> Option<TrunkReport> {
+        let wire = self.shards.figures(id).unwrap_or_default();
         Some(TrunkReport {
             relay: leg.relay()?.clone(),
             direction,
             state: leg.state,
-            packets_sent: self.wires.get(id).map_or(0, |wire| wire.packets_sent),
+            packets_sent: wire.packets_sent,
             packets_received: leg.packets_received,
-            rtt_ms: self.round_trip_ms(id),
+            rtt_ms: wire.round_trip.map(milliseconds),
         })
     }
+}
 
-    fn round_trip_ms(&self, id: LegId) -> Option<f32> {
-        self.wires
-            .get(id)?
-            .round_trip
-            .map(|rtt| rtt.as_secs_f32() * 1000.0)
-    }
+fn milliseconds(duration: Duration) -> f32 {
+    duration.as_secs_f32() * 1000.0
 }
 
 fn codec_name(codec: forwarding::Codec) -> &'static str {

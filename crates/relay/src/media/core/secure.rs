@@ -1,9 +1,10 @@
 //! From a proven address to keys: DTLS, the fingerprint, SRTP.
 
 use super::Core;
-use super::leg::{Purpose, router_leg};
+use super::leg::Purpose;
 use crate::media::LegId;
 use crate::media::dtls::{Established, Event};
+use crate::media::shard::{Connection, Sending};
 use crate::media::srtp::{Receiver, Sender};
 use protocol::LegState;
 use std::net::SocketAddr;
@@ -107,38 +108,38 @@ impl Core {
         if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
             dialler.media_at = now;
         }
-        self.wires.connect(id, to, sender);
+        let sending = match &leg.purpose {
+            Purpose::Watch(watcher) => Sending::Slots(super::slots::specs(watcher)),
+            Purpose::TrunkDown(_) => Sending::Trunk,
+            Purpose::Publish(_) | Purpose::TrunkUp(_) => Sending::Reports,
+        };
         self.version += 1;
         tracing::info!(leg = id.0, profile = ?keys.profile, "leg connected");
         // The peer's stack needs our last flight before our first packet.
         self.flush_dtls();
-        self.start_sending(id, now);
+        let connection = Connection {
+            to,
+            sender,
+            sending,
+        };
+        self.start_sending(id, connection, now);
     }
 
-    /// Puts a leg that can be sent to into the router.
-    fn start_sending(&mut self, id: LegId, now: Instant) {
-        let added = match self.legs.get(&id).map(|leg| &leg.purpose) {
-            Some(Purpose::Watch(watcher)) => {
-                let slots = super::slots::specs(watcher);
-                self.router.add_slot_leg(router_leg(id), &slots)
-            }
-            Some(Purpose::TrunkDown(_)) => self.router.add_trunk_leg(router_leg(id)),
-            _ => return,
-        };
-        if let Err(refusal) = added {
+    fn start_sending(&mut self, id: LegId, connection: Connection, now: Instant) {
+        if let Err(refusal) = self.shards.connect(id, connection) {
             tracing::error!(leg = id.0, %refusal, "leg cannot be served");
             self.end_leg(id, now);
             return;
         }
         self.subscribe_trunk(id);
-        self.point_leg(id, now);
+        self.point_leg(id);
     }
 
     /// Sends what the endpoint has queued, to where each leg is now.
     pub(super) fn flush_dtls(&mut self) {
         while let Some((id, bytes)) = self.dtls.poll_transmit() {
             if let Some(to) = self.legs.get(&id).and_then(|leg| leg.path.selected) {
-                self.wires.push(to, bytes);
+                self.shards.push(to, bytes);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::arrival::router_codec;
-use super::leg::{Purpose, Watcher, router_leg};
+use super::leg::{Purpose, Watcher};
 use crate::media::{Codec, Layer, LegId, SlotPurpose, SlotSsrcs, WatchSlot};
 use forwarding::{Mid, PayloadTypes, Rtx, SlotExtensions, SlotSpec, SourceId};
 use protocol::{LegRole, MediaKind};
@@ -33,7 +33,7 @@ impl Core {
             .map(|(id, _)| *id)
             .collect();
         for id in watchers {
-            self.point_leg(id, now);
+            self.point_leg(id);
         }
     }
 
@@ -82,14 +82,13 @@ impl Core {
     }
 
     fn is_alive(&self, source: SourceId, now: Instant) -> bool {
-        let clock = self.clock(now);
         self.streams_of(source)
-            .filter_map(|stream| self.router.stream_stats(stream, clock)?.silent_for)
+            .filter_map(|stream| self.shards.stream_stats(stream, now)?.silent_for)
             .any(|silent| silent < SILENCE_MAX)
     }
 
     /// Points the slots of one leg, those that change.
-    pub(super) fn point_leg(&mut self, id: LegId, now: Instant) {
+    pub(super) fn point_leg(&mut self, id: LegId) {
         let floor = self
             .plan
             .as_ref()
@@ -102,8 +101,7 @@ impl Core {
             }
             _ => return,
         };
-        let clock = self.clock(now);
-        if self.wires.get(id).is_none() {
+        if !self.shards.is_connected(id) {
             return;
         }
         let Some(Purpose::Watch(watcher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
@@ -115,19 +113,14 @@ impl Core {
             let Some(pointed) = watcher.pointed.get_mut(index) else {
                 continue;
             };
-            if *pointed != wanted
-                && self
-                    .router
-                    .point(router_leg(id), index, wanted, clock, &mut self.wires)
-                    .is_ok()
-            {
+            if *pointed != wanted && self.shards.point(id, index, wanted).is_ok() {
                 *pointed = wanted;
             }
         }
     }
 
     /// The best layer a watcher wants in a slot from now on.
-    pub(super) fn set_layer(&mut self, id: LegId, slot: usize, layer: Layer, now: Instant) {
+    pub(super) fn set_layer(&mut self, id: LegId, slot: usize, layer: Layer) {
         let Some(Purpose::Watch(watcher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
         else {
             return;
@@ -135,9 +128,7 @@ impl Core {
         if let Some(spec) = watcher.slots.get_mut(slot) {
             // For a leg that has yet to connect too.
             spec.layer_max = layer;
-            let clock = self.clock(now);
-            self.router
-                .set_layer_max(router_leg(id), slot, layer, clock, &mut self.wires);
+            self.shards.set_layer_max(id, slot, layer);
         }
     }
 

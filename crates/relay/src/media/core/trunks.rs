@@ -24,6 +24,7 @@ impl Core {
     /// Follows a plan. Only what differs is touched: a trunk with the same peer and credentials keeps running, and
     /// so does the session of a site that still has its place. Another conference ends all sessions.
     pub(in crate::media) fn set_plan(&mut self, plan: RelayPlan, now: Instant) {
+        self.shards.set_now(now);
         for (id, _) in self.trunks_not_in(&plan) {
             self.remove_leg(id, now);
         }
@@ -220,7 +221,7 @@ impl Core {
             }
         }
         for (to, check) in due {
-            self.wires.push(to, check);
+            self.shards.push(to, check);
         }
     }
 }

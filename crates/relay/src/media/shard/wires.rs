@@ -15,28 +15,43 @@ use std::time::{Duration, Instant};
 const REPORTS_REMEMBERED: usize = 8;
 
 /// The sending half of every connected leg. The router's [`Sink`].
-pub(super) struct Wires {
+pub(in crate::media) struct Wires {
     by_leg: LegMap<Wire>,
-    pub(super) departures: Departures,
-    pub(super) cname: String,
+    pub(in crate::media) departures: Departures,
+    cname: String,
     /// Set before every call into the router.
     pub(super) now: Instant,
     /// The router's requests, answered once it returns.
-    pub(super) keyframes_wanted: Vec<StreamId>,
-    pub(super) resends_wanted: Vec<(StreamId, Vec<u16>)>,
+    pub(in crate::media) wishes: Vec<Wish>,
     /// Kept between sender reports for its room.
     compound: Vec<u8>,
 }
 
+/// What the router wants of a stream's origin.
+#[derive(Debug)]
+pub(in crate::media) enum Wish {
+    Keyframe(StreamId),
+    Resend(StreamId, Vec<u16>),
+}
+
+/// How a leg is served, for reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::media) struct WireFigures {
+    pub(in crate::media) packets_sent: u64,
+    /// As the peer said last, in 1/256.
+    pub(in crate::media) fraction_lost: u8,
+    pub(in crate::media) round_trip: Option<Duration>,
+}
+
 /// One connected leg.
-pub(super) struct Wire {
-    pub(super) to: SocketAddr,
+struct Wire {
+    to: SocketAddr,
     sender: Sender,
-    pub(super) packets_sent: u64,
+    packets_sent: u64,
     /// The transport-wide number of the next packet that carries one.
     transport_sequence: u16,
-    pub(super) fraction_lost: u8,
-    pub(super) round_trip: Option<Duration>,
+    fraction_lost: u8,
+    round_trip: Option<Duration>,
     /// Middle 32 bits of the NTP time and the moment of the last sender reports: a publisher's clock is not ours,
     /// so the round trip is taken from when the report left.
     reports: VecDeque<(u32, Instant)>,
@@ -49,8 +64,7 @@ impl Wires {
             departures: Departures::new(transmit),
             cname,
             now,
-            keyframes_wanted: Vec::new(),
-            resends_wanted: Vec::new(),
+            wishes: Vec::new(),
             compound: Vec::new(),
         }
     }
@@ -68,8 +82,14 @@ impl Wires {
         self.by_leg.insert(leg, wire);
     }
 
-    pub(super) fn get(&self, leg: LegId) -> Option<&Wire> {
-        self.by_leg.get(&leg)
+    /// How a leg is served; `None` for one that is not connected.
+    pub(in crate::media) fn figures(&self, leg: LegId) -> Option<WireFigures> {
+        let wire = self.by_leg.get(&leg)?;
+        Some(WireFigures {
+            packets_sent: wire.packets_sent,
+            fraction_lost: wire.fraction_lost,
+            round_trip: wire.round_trip,
+        })
     }
 
     pub(super) fn move_to(&mut self, leg: LegId, to: SocketAddr) {
@@ -83,7 +103,8 @@ impl Wires {
     }
 
     /// Notes how a peer receives us (RFC 3550 §6.4.1).
-    pub(super) fn note_block(&mut self, leg: LegId, block: Block, now: Instant) {
+    pub(super) fn note_block(&mut self, leg: LegId, block: Block) {
+        let now = self.now;
         let Some(wire) = self.by_leg.get_mut(&leg) else {
             return;
         };
@@ -120,7 +141,7 @@ impl Wires {
     }
 
     /// Sends a datagram as it is: STUN and DTLS.
-    pub(super) fn push(&mut self, to: SocketAddr, bytes: impl AsRef<[u8]>) {
+    pub(in crate::media) fn push(&mut self, to: SocketAddr, bytes: impl AsRef<[u8]>) {
         self.departures.send(to, bytes.as_ref());
     }
 
@@ -172,9 +193,9 @@ impl Sink for Wires {
         match action {
             Action::Send(packet) => self.send_rtp(&packet),
             Action::SenderReport(report) => self.send_report(&report),
-            Action::RequestKeyframe { stream } => self.keyframes_wanted.push(stream),
+            Action::RequestKeyframe { stream } => self.wishes.push(Wish::Keyframe(stream)),
             Action::RequestResend { stream, sequences } => {
-                self.resends_wanted.push((stream, sequences.to_vec()));
+                self.wishes.push(Wish::Resend(stream, sequences.to_vec()));
             }
         }
     }

@@ -1,0 +1,122 @@
+//! One sending half: routes, and the wires of the legs that it sends to.
+
+mod order;
+mod wires;
+
+use super::LegId;
+use super::transmit::Transmit;
+use forwarding::{Arrival, Refusal, Router, StreamId, StreamStats};
+pub(super) use order::{Connection, LegOrder, Sending};
+use std::time::{Duration, Instant};
+use wires::Wires;
+pub(super) use wires::{WireFigures, Wish};
+
+/// A router with its sink. Every shard has all streams; each leg is one shard's.
+pub(super) struct Shard {
+    started_at: Instant,
+    pub(super) router: Router,
+    pub(super) wires: Wires,
+}
+
+impl Shard {
+    pub(super) fn new(cname: String, transmit: Box<dyn Transmit>, now: Instant) -> Self {
+        Self {
+            started_at: now,
+            router: Router::new(),
+            wires: Wires::new(cname, transmit, now),
+        }
+    }
+
+    /// Tells the time, before anything else.
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.wires.now = self.wires.now.max(now);
+    }
+
+    /// The time in the router's words.
+    pub(super) fn clock(&self) -> Duration {
+        self.wires.now.saturating_duration_since(self.started_at)
+    }
+
+    /// Does what has become due.
+    pub(super) fn handle_timeout(&mut self) {
+        let clock = self.clock();
+        self.router.handle_timeout(clock, &mut self.wires);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        Some(self.started_at + self.router.next_timeout()?)
+    }
+
+    pub(super) fn stream_stats(&self, stream: StreamId, now: Instant) -> Option<StreamStats> {
+        let clock = now.saturating_duration_since(self.started_at);
+        self.router.stream_stats(stream, clock)
+    }
+
+    pub(super) fn handle_rtp(&mut self, stream: StreamId, packet: &[u8]) -> Arrival {
+        let clock = self.clock();
+        self.router
+            .handle_rtp(stream, packet, clock, &mut self.wires)
+    }
+
+    pub(super) fn want_keyframe(&mut self, stream: StreamId) {
+        let clock = self.clock();
+        self.router.want_keyframe(stream, clock, &mut self.wires);
+    }
+
+    pub(super) fn handle_sender_report(&mut self, stream: StreamId, ntp: u64, rtp: u32) {
+        let clock = self.clock();
+        self.router
+            .handle_sender_report(stream, ntp, rtp, clock, &mut self.wires);
+    }
+
+    pub(super) fn apply_to_leg(&mut self, id: LegId, order: LegOrder) -> Result<(), Refusal> {
+        let clock = self.clock();
+        let leg = router_leg(id);
+        let (router, wires) = (&mut self.router, &mut self.wires);
+        match order {
+            LegOrder::Connect(connection) => self.connect(id, *connection)?,
+            LegOrder::MoveTo(to) => wires.move_to(id, to),
+            LegOrder::Remove => {
+                router.remove_leg(leg);
+                wires.remove(id);
+            }
+            LegOrder::Subscribe(source) => router.subscribe(leg, source)?,
+            LegOrder::Unsubscribe(source) => router.unsubscribe(leg, source),
+            LegOrder::Point { slot, source } => router.point(leg, slot, source, clock, wires)?,
+            LegOrder::LayerMax { slot, layer } => {
+                router.set_layer_max(leg, slot, layer, clock, wires);
+            }
+            LegOrder::Demand { ssrc, wanted } => router.set_trunk_demand(leg, ssrc, wanted),
+            LegOrder::Nack { ssrc, sequences } => {
+                router.handle_nack(leg, ssrc, &sequences, clock, wires);
+            }
+            LegOrder::KeyframeRequest { ssrc } => {
+                router.handle_keyframe_request(leg, ssrc, clock, wires);
+            }
+            LegOrder::Block(block) => wires.note_block(id, block),
+            LegOrder::RoundTrip(round_trip) => wires.note_round_trip(id, round_trip),
+            LegOrder::Rtcp(compound) => wires.send_rtcp(id, compound),
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, leg: LegId, connection: Connection) -> Result<(), Refusal> {
+        let Connection {
+            to,
+            sender,
+            sending,
+        } = connection;
+        self.wires.connect(leg, to, sender);
+        match sending {
+            Sending::Slots(slots) => self.router.add_slot_leg(router_leg(leg), &slots),
+            Sending::Trunk => self.router.add_trunk_leg(router_leg(leg)),
+            Sending::Reports => Ok(()),
+        }
+    }
+}
+
+/// The same leg in the router's numbering.
+fn router_leg(leg: LegId) -> forwarding::LegId {
+    forwarding::LegId(leg.0)
+}
