@@ -31,9 +31,6 @@ pub const GROUP_PACKETS_MAX: usize = 64;
 /// send of its own is cheaper.
 pub const LEVEL_BYTES_MAX: usize = 16;
 
-/// Packets of one [`crate::Router::pad`]: 6 KB of padding alone, or 30 of what was sent before.
-pub const PADDING_PACKETS_MAX: usize = 24;
-
 /// At most one keyframe request per stream in this time. Halls join in storms: without the limit
 /// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.
 /// A keyframe younger than this is replayed to a late joiner; an older one would be shown
@@ -43,6 +40,10 @@ pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// A slot pointed elsewhere shows the old picture until the new one has a keyframe, but no longer
 /// than this: releasing the floor must take the hall off the screens within a second.
 pub const SWITCH_HOLD: Duration = Duration::from_secs(1);
+
+/// At most one sender report of a stream is passed on in this time; overflow: it is taken in, not passed on. It goes to
+/// every leg, so that a publisher could multiply a flood by its audience. Browsers send one a second or so.
+pub const SENDER_REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a missing packet may merely be late before it is asked for.
 pub const REORDER_DELAY: Duration = Duration::from_millis(10);

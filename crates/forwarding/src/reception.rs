@@ -1,6 +1,7 @@
 //! Reception statistics of a stream, by the book: RFC 3550 appendices A.1, A.3 and A.8.
 
 use crate::ReceptionReport;
+use crate::limits::SENDER_REPORT_INTERVAL;
 use crate::sequence::{extended, ticks};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) struct Reception {
     /// Scaled by 16.
     jitter: u32,
     sender_report: Option<SenderInfo>,
+    /// When one was last passed on.
+    report_passed_at: Option<Duration>,
 }
 
 /// The origin's last sender report.
@@ -39,6 +42,7 @@ impl Reception {
             transit: 0,
             jitter: 0,
             sender_report: None,
+            report_passed_at: None,
         }
     }
 
@@ -74,6 +78,17 @@ impl Reception {
 
     pub(crate) fn set_sender_report(&mut self, info: SenderInfo) {
         self.sender_report = Some(info);
+    }
+
+    /// Whether another report may be passed on now; then it counts as passed on.
+    pub(crate) fn may_pass_report(&mut self, now: Duration) -> bool {
+        let is_due = self
+            .report_passed_at
+            .is_none_or(|at| now.saturating_sub(at) >= SENDER_REPORT_INTERVAL);
+        if is_due {
+            self.report_passed_at = Some(now);
+        }
+        is_due
     }
 
     /// The origin's NTP–RTP mapping, carried on to `now` by its media clock.

@@ -86,7 +86,8 @@ impl Router {
     }
 
     /// Takes the origin's sender report: NTP time (32.32) and the RTP timestamp of that instant.
-    /// Trunks get both verbatim, slots with their timestamp offset.
+    /// Trunks get both verbatim, slots with their timestamp offset, once in
+    /// [`crate::limits::SENDER_REPORT_INTERVAL`].
     pub fn handle_sender_report(
         &mut self,
         stream: StreamId,
@@ -103,6 +104,9 @@ impl Router {
         stream
             .reception
             .set_sender_report(SenderInfo { ntp, rtp, at });
+        if !stream.reception.may_pass_report(at) {
+            return;
+        }
         for link in stream.trunks.iter().filter(|link| link.is_active()) {
             let leg = self.legs.get_mut(link.leg);
             if let Some((trunk, mut out)) = leg.and_then(|leg| leg.trunk_out(sink)) {

@@ -25,7 +25,7 @@ pub(super) fn video(packets: &[Vec<u8>]) -> Vec<&Vec<u8>> {
 }
 
 /// Does a peer's RTCP hold such an item?
-fn has(compounds: &[Vec<u8>], wanted: impl Fn(&Item<'_>) -> bool) -> bool {
+pub(super) fn has(compounds: &[Vec<u8>], wanted: impl Fn(&Item<'_>) -> bool) -> bool {
     let mut found = false;
     for compound in compounds {
         rtcp::read(compound, &mut |item| found |= wanted(&item));

@@ -5,6 +5,7 @@ mod guest;
 mod hostile;
 mod legs;
 mod media;
+mod neighbours;
 mod nonces;
 mod publishers;
 mod recorder;
