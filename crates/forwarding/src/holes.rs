@@ -97,6 +97,11 @@ impl Holes {
         self.repaired += 1;
     }
 
+    /// Asks for nothing any more.
+    pub(crate) fn forget(&mut self) {
+        self.open.clear();
+    }
+
     /// Gives up what the ring would no longer take.
     pub(crate) fn leave_behind(&mut self, highest: u64) {
         let is_behind = |hole: &Hole| hole.sequence + RING_PACKETS as u64 <= highest;

@@ -12,6 +12,8 @@ pub(crate) struct Reception {
     /// Unwrapped number of the earliest packet.
     base: u64,
     received: u64,
+    /// Numbers that were never to come.
+    skipped: u64,
     expected_prior: u64,
     received_prior: u64,
     /// Arrival minus timestamp of the last packet, in ticks.
@@ -37,6 +39,7 @@ impl Reception {
             clock_rate_hz,
             base: 0,
             received: 0,
+            skipped: 0,
             expected_prior: 0,
             received_prior: 0,
             transit: 0,
@@ -64,6 +67,11 @@ impl Reception {
         }
         self.base = self.base.min(sequence);
         self.received += 1;
+    }
+
+    /// So many numbers are not expected.
+    pub(crate) fn skip(&mut self, numbers: u64) {
+        self.skipped += numbers;
     }
 
     /// Number of the earliest packet; `None` before any.
@@ -113,7 +121,7 @@ impl Reception {
         if self.received == 0 {
             return None;
         }
-        let expected = highest.saturating_sub(self.base) + 1;
+        let expected = (highest.saturating_sub(self.base) + 1).saturating_sub(self.skipped);
         let expected_interval = expected - self.expected_prior.min(expected);
         let received_interval = self.received - self.received_prior;
         let lost_interval = expected_interval.saturating_sub(received_interval);

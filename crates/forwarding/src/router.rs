@@ -6,6 +6,7 @@ mod layers;
 mod media;
 mod routes;
 mod streams;
+mod upstream;
 
 use crate::leg::Leg;
 use crate::limits::{LEGS_MAX, STREAMS_MAX};

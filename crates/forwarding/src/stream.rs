@@ -67,6 +67,12 @@ pub(crate) struct Stream {
     pub(crate) group: Group,
     /// Unwrapped number of the newest packet sent to those who were there; 0 before the first.
     pub(crate) sent_to: u64,
+    /// Added to the NTP times of its sender reports for slots.
+    pub(crate) clock_offset: i64,
+    /// The rate at which it would come, were it wanted.
+    pub(crate) paused: Option<u64>,
+    /// Paused until now: the next packet may be far ahead.
+    is_resuming: bool,
     /// Unwrapped number of the newest packet; `None` before the first.
     highest: Option<u64>,
     rate: RateMeter,
@@ -90,6 +96,9 @@ impl Stream {
             slots: Vec::new(),
             group: Group::default(),
             sent_to: 0,
+            clock_offset: 0,
+            paused: None,
+            is_resuming: false,
             highest: None,
             rate: RateMeter::default(),
             frame_timestamp: None,
@@ -151,6 +160,19 @@ impl Stream {
         }
     }
 
+    /// Whether a packet of this number would be new, once there has been one.
+    pub(crate) fn misses(&self, sequence: u16) -> bool {
+        self.highest.is_some() && self.place(sequence).is_ok()
+    }
+
+    pub(crate) fn set_paused(&mut self, paused: Option<u64>) {
+        if paused.is_some() {
+            self.holes.forget();
+            self.is_resuming = true;
+        }
+        self.paused = paused;
+    }
+
     fn count(&mut self, sequence: u64, header: &Header, bytes: usize, now: Duration) {
         let is_newest = self.highest.is_none_or(|highest| sequence > highest);
         self.follow_holes(sequence, is_newest, now);
@@ -174,7 +196,10 @@ impl Stream {
         let (Some(base), Some(highest)) = (self.reception.base(), self.highest) else {
             return;
         };
-        if is_newest {
+        if is_newest && self.is_resuming {
+            self.reception.skip(sequence - highest - 1);
+            self.is_resuming = self.paused.is_some();
+        } else if is_newest {
             self.holes.note(highest + 1..sequence, now);
             self.holes.leave_behind(sequence);
         } else if sequence > base {

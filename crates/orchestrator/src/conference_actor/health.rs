@@ -68,8 +68,10 @@ pub(super) fn sights(report: &RelayReport) -> BTreeMap<&SiteCode, Sight> {
         let sight = sights.entry(&feed.site).or_default();
         sight.bitrate_bps += feed.bitrate_bps;
         if feed.kind == MediaKind::Video {
-            sight.frame_rate = feed.frame_rate;
-            sight.picture_silent_ms = Some(feed.silent_ms);
+            // Of several layers the liveliest: a browser on a weak line stops the upper ones.
+            sight.frame_rate = sight.frame_rate.max(feed.frame_rate);
+            let least = sight.picture_silent_ms.unwrap_or(u64::MAX);
+            sight.picture_silent_ms = Some(least.min(feed.silent_ms));
         }
     }
     sights

@@ -3,7 +3,7 @@
 //! ```text
 //!  datagram ─▶ STUN  ─▶ ice.rs      which leg, from where
 //!             DTLS  ─▶ secure.rs   keys
-//!             SRTP  ─▶ arrival.rs  ─▶ Shards ─▶ Router ─▶ Wires ─▶ Transmit
+//!             SRTP  ─▶ arrival.rs, published.rs ─▶ Shards ─▶ Router ─▶ Wires ─▶ Transmit
 //!             SRTCP ─▶ feedback.rs, feeds.rs ─▶ Shards
 //!  command  ─▶ legs.rs, endings.rs, trunks.rs, slots.rs
 //! ```
@@ -16,6 +16,7 @@ mod feeds;
 mod ice;
 mod leg;
 mod legs;
+mod published;
 mod report;
 mod secure;
 mod slots;
@@ -175,6 +176,7 @@ impl Core {
             self.drop_silent_legs(now);
             self.close_orphans(now);
             self.point_slots(now);
+            self.send_transport_feedback();
         }
         if now >= self.ticks.second {
             self.ticks.second = now + SECOND;

@@ -1,19 +1,40 @@
 //! From a publisher's RTP to the canonical form of relays and trunks: own SSRC, canonical payload type, and of the
-//! header extensions only the audio level, with id 1.
+//! header extensions only the audio level, with id 1, and the dependency descriptor, with id 2.
 
-use super::PublishedTrack;
+mod extensions;
+mod red;
+
 use super::srtp::rtp_header_len;
+use super::{PublishExtensions, PublishedTrack};
+use extensions::Extensions;
+pub(super) use red::blocks;
 
-/// A publisher's packet, looked into.
+/// Header extension ids inside relays.
+const AUDIO_LEVEL: u8 = 1;
+const DEPENDENCY_DESCRIPTOR: u8 = 2;
+
+/// A publisher's packet, looked into. Without payload it is padding: a browser that measures its line without a
+/// retransmission stream sends such, with numbers of the media, so it is stored and sent on like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet<'a> {
     pub(super) payload_type: u8,
     pub(super) ssrc: u32,
+    pub(super) sequence: u16,
     marker: bool,
-    /// Sequence number and timestamp, as they stand in the header.
-    numbering: [u8; 6],
+    timestamp: u32,
     extensions: Extensions<'a>,
     payload: &'a [u8],
+}
+
+/// In which form a packet carries a track's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is.
+    Media,
+    /// A retransmission (RFC 4588).
+    Rtx,
+    /// With redundancy (RFC 2198).
+    Red,
 }
 
 impl<'a> Packet<'a> {
@@ -34,89 +55,91 @@ impl<'a> Packet<'a> {
         Some(Self {
             payload_type: fixed[1] & 0x7f,
             ssrc: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
+            sequence: u16::from_be_bytes([fixed[2], fixed[3]]),
             marker: fixed[1] & 0x80 != 0,
-            numbering: [fixed[2], fixed[3], fixed[4], fixed[5], fixed[6], fixed[7]],
-            extensions: Extensions(bytes.get(extension_at..header_len)?),
+            timestamp: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
+            extensions: Extensions::new(bytes.get(extension_at..header_len)?),
             payload: &bytes[header_len..end],
         })
     }
 
-    /// Is it this track's, by SSRC out of the SDP, else by MID, else by payload type alone?
-    pub(super) fn belongs_to(&self, track: &PublishedTrack) -> bool {
-        if self.payload_type != track.payload_type {
-            return false;
+    /// Nothing but padding.
+    pub(super) fn is_padding(&self) -> bool {
+        self.payload.is_empty()
+    }
+
+    /// The form in which it would be this track's, by its payload type.
+    pub(super) fn form(&self, track: &PublishedTrack) -> Option<Form> {
+        let number = Some(self.payload_type);
+        if self.payload_type == track.payload_type {
+            Some(Form::Media)
+        } else if number == track.rtx_payload_type {
+            Some(Form::Rtx)
+        } else if number == track.red_payload_type {
+            Some(Form::Red)
+        } else {
+            None
         }
-        if track.ssrcs.contains(&self.ssrc) {
-            return true;
+    }
+
+    /// Whether its MID says that it is this track's; `None` when it says nothing.
+    pub(super) fn is_named(&self, track: &PublishedTrack) -> Option<bool> {
+        let mid = self.extensions.get(track.extensions.mid?)?;
+        Some(mid == track.mid.as_bytes())
+    }
+
+    /// Which of the track's layers it is, by its RID, a retransmission by the RID it repairs (RFC 8852 §3).
+    pub(super) fn layer(&self, track: &PublishedTrack, form: Form) -> Option<usize> {
+        if track.rids.is_empty() {
+            return Some(0);
         }
-        match track.extensions.mid.and_then(|id| self.extensions.get(id)) {
-            Some(mid) => mid == track.mid.as_bytes(),
-            // A browser that restarts its encoder may send an SSRC its offer did not name.
-            None => true,
-        }
+        let id = match form {
+            Form::Rtx => track.extensions.repaired_rid,
+            Form::Media | Form::Red => track.extensions.rid,
+        };
+        let rid = self.extensions.get(id?)?;
+        track.rids.iter().position(|known| known.as_bytes() == rid)
+    }
+
+    /// Its transport-wide sequence number.
+    pub(super) fn transport_sequence(&self, id: u8) -> Option<u16> {
+        let value = self.extensions.get(id)?;
+        Some(u16::from_be_bytes(*value.first_chunk()?))
+    }
+
+    /// The packet that a retransmission repeats: its number leads the payload (RFC 4588 §4). One without is a probe.
+    pub(super) fn repeated(&self) -> Option<Self> {
+        let (number, payload) = self.payload.split_first_chunk()?;
+        Some(Self {
+            sequence: u16::from_be_bytes(*number),
+            payload,
+            ..*self
+        })
     }
 
     /// Writes the canonical packet into `out`.
     pub(super) fn write_canonical(
         &self,
-        track: &PublishedTrack,
+        ids: &PublishExtensions,
         codec: forwarding::Codec,
         ssrc: u32,
         out: &mut Vec<u8>,
     ) {
-        let level = track
-            .extensions
-            .audio_level
-            .and_then(|id| self.extensions.get(id))
-            .and_then(|v| v.first());
+        let find = |id: Option<u8>| id.and_then(|id| self.extensions.get(id));
+        let level = find(ids.audio_level).and_then(|value| value.get(..1));
+        let descriptor = find(ids.dependency_descriptor).filter(|value| !value.is_empty());
+        let kept = [(AUDIO_LEVEL, level), (DEPENDENCY_DESCRIPTOR, descriptor)];
+        let kept = kept.map(|(id, value)| (id, value.unwrap_or_default()));
+        let extended = kept.iter().any(|(_, value)| !value.is_empty());
         out.clear();
-        out.push(if level.is_some() { 0x90 } else { 0x80 });
+        out.push(0x80 | u8::from(extended) << 4);
         out.push(u8::from(self.marker) << 7 | codec.canonical_payload_type());
-        out.extend_from_slice(&self.numbering);
+        out.extend_from_slice(&self.sequence.to_be_bytes());
+        out.extend_from_slice(&self.timestamp.to_be_bytes());
         out.extend_from_slice(&ssrc.to_be_bytes());
-        if let Some(level) = level {
-            // One-byte form (RFC 8285 §4.2): profile, one word; id 1, one byte; padding.
-            out.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x10, *level, 0, 0]);
+        if extended {
+            extensions::write(&kept, out);
         }
         out.extend_from_slice(self.payload);
-    }
-}
-
-/// The extension block of a header, its 4-byte head included; empty when there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Extensions<'a>(&'a [u8]);
-
-impl<'a> Extensions<'a> {
-    /// The value of extension `id`, in the one-byte or two-byte form (RFC 8285 §4).
-    fn get(self, id: u8) -> Option<&'a [u8]> {
-        let head: [u8; 2] = *self.0.first_chunk()?;
-        let two_byte = match u16::from_be_bytes(head) {
-            0xbede => false,
-            profile if profile & 0xfff0 == 0x1000 => true,
-            _ => return None,
-        };
-        let mut rest = self.0.get(4..)?;
-        while let Some((&first, after)) = rest.split_first() {
-            if first == 0 {
-                rest = after;
-                continue;
-            }
-            let (found, len, after) = if two_byte {
-                let (&len, after) = after.split_first()?;
-                (first, usize::from(len), after)
-            } else {
-                (first >> 4, usize::from(first & 0x0f) + 1, after)
-            };
-            // Id 15 of the one-byte form ends the list.
-            if !two_byte && found == 15 {
-                return None;
-            }
-            let value = after.get(..len)?;
-            if found == id {
-                return Some(value);
-            }
-            rest = &after[len..];
-        }
-        None
     }
 }

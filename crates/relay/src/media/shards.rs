@@ -36,6 +36,11 @@ impl Shards {
         self.here.set_now(now);
     }
 
+    /// The time told, since the start.
+    pub(super) fn clock(&self) -> Duration {
+        self.here.clock()
+    }
+
     /// Does what has become due.
     pub(super) fn handle_timeout(&mut self) {
         self.here.handle_timeout();
@@ -76,6 +81,11 @@ impl Shards {
     /// Takes a decrypted packet in canonical form.
     pub(super) fn handle_rtp(&mut self, stream: StreamId, packet: &[u8]) -> Arrival {
         self.here.handle_rtp(stream, packet)
+    }
+
+    /// Whether a packet of this number would be new to a stream that has begun.
+    pub(super) fn misses(&self, stream: StreamId, sequence: u16) -> bool {
+        self.here.router.misses(stream, sequence)
     }
 
     pub(super) fn handle_sender_report(&mut self, stream: StreamId, ntp: u64, rtp: u32) {

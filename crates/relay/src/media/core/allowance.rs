@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// 16 Mbit/s in the long run: four times a good 1080p camera.
-const BYTES_PER_S: u64 = 2_000_000;
+/// 32 Mbit/s in the long run: three layers of a good 1080p camera with their retransmissions, and probes for as much again.
+const BYTES_PER_S: u64 = 4_000_000;
 /// One second's worth at once: a keyframe never comes near it.
-const BURST_BYTES: u64 = 2_000_000;
-/// What a packet costs beside its bytes, so that tiny packets are bounded too: 20,000 a second.
+const BURST_BYTES: u64 = 4_000_000;
+/// What a packet costs beside its bytes, so that tiny packets are bounded too: 40,000 a second.
 const PACKET_COST_BYTES: u64 = 100;
 /// A flood is logged this often.
 const WARN_EVERY: Duration = Duration::from_secs(10);

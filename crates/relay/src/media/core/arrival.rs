@@ -1,13 +1,10 @@
-//! Packets that come in: opened, made canonical, handed to the router.
+//! Packets that come in: opened and handed to the router.
 
-use super::allowance::Verdict;
-use super::leg::{Incoming, Purpose};
-use super::tracks::track_of;
+use super::leg::Purpose;
 use super::{Core, Origin};
-use crate::media::ingress::Packet;
 use crate::media::srtp::rtp_seq_ssrc;
 use crate::media::{Codec, LegId};
-use forwarding::{Arrival, SourceId, StreamId, StreamSpec};
+use forwarding::{SourceId, StreamId, StreamSpec};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -54,21 +51,7 @@ impl Core {
 
     fn handle_rtp(&mut self, id: LegId, packet: &[u8], now: Instant) {
         match self.legs.get(&id).map(|leg| &leg.purpose) {
-            Some(Purpose::Publish(_)) => {
-                if !self.is_allowed(id, packet.len(), now) {
-                    return;
-                }
-                let mut canonical = std::mem::take(&mut self.canonical);
-                if let Some((track, incoming)) = self.canonicalise(id, packet, &mut canonical, now)
-                {
-                    let stream = incoming.stream;
-                    let arrival = self.shards.handle_rtp(stream, &canonical);
-                    if arrival != Arrival::Accepted || incoming.refused > 0 {
-                        self.note_arrival(id, track, arrival, now);
-                    }
-                }
-                self.canonical = canonical;
-            }
+            Some(Purpose::Publish(_)) => self.handle_published(id, packet, now),
             Some(Purpose::TrunkUp(dialler)) => {
                 let announced =
                     rtp_seq_ssrc(packet).and_then(|(_, ssrc)| dialler.streams.get(&ssrc));
@@ -82,59 +65,6 @@ impl Core {
             // Watchers and children do not send media.
             _ => self.counters.no_track += 1,
         }
-    }
-
-    /// A hall that floods is limited and named; its neighbours notice nothing.
-    fn is_allowed(&mut self, id: LegId, len: usize, now: Instant) -> bool {
-        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return false;
-        };
-        match publisher.allowance.spend(len, now) {
-            Verdict::Within => true,
-            Verdict::Over { warn } => {
-                self.counters.flood += 1;
-                if warn {
-                    tracing::warn!(site = %publisher.site, leg = id.0, "publisher floods, packets are dropped");
-                }
-                false
-            }
-        }
-    }
-
-    /// Finds or opens the stream of a publisher's packet, on one of its tracks, and writes its canonical form.
-    fn canonicalise(
-        &mut self,
-        id: LegId,
-        bytes: &[u8],
-        out: &mut Vec<u8>,
-        now: Instant,
-    ) -> Option<(usize, Incoming)> {
-        let packet = Packet::parse(bytes)?;
-        let Some(Purpose::Publish(publisher)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
-            return None;
-        };
-        let Some(index) = track_of(publisher, &packet) else {
-            self.counters.no_track += 1;
-            return None;
-        };
-        let track = &publisher.tracks[index];
-        let current = track.current.filter(|current| current.ssrc == packet.ssrc);
-        let incoming = match current {
-            Some(current) => current,
-            None => self.start_track(id, index, packet.ssrc, now)?,
-        };
-        let Some(Purpose::Publish(publisher)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
-            return None;
-        };
-        let track = publisher.tracks.get(index)?;
-        packet.write_canonical(
-            &track.spec,
-            router_codec(track.spec.codec),
-            incoming.canonical,
-            out,
-        );
-        Some((index, incoming))
     }
 
     /// Opens a stream and tells the trunks that carry its source before its first packet.

@@ -48,9 +48,7 @@ impl Core {
     fn stream_from(&self, id: LegId, ssrc: u32) -> Option<StreamId> {
         match &self.legs.get(&id)?.purpose {
             Purpose::Publish(publisher) => publisher
-                .tracks
-                .iter()
-                .filter_map(|track| track.current)
+                .incoming()
                 .find(|current| current.ssrc == ssrc)
                 .map(|current| current.stream),
             Purpose::TrunkUp(dialler) => {
@@ -83,6 +81,26 @@ impl Core {
         let mut compound = self.begin_compound(&[]);
         write(self.numbers.own_ssrc, origin.ssrc, &mut compound);
         self.shards.send_rtcp(origin.leg, compound);
+    }
+
+    /// Tells publishers what has come since they were last told, so that they find out what their lines carry: without,
+    /// a browser stays at the rate it starts with.
+    pub(super) fn send_transport_feedback(&mut self) {
+        let (clock, own) = (self.shards.clock(), self.numbers.own_ssrc);
+        let opening = self.begin_compound(&[]).0;
+        for (id, leg) in &mut self.legs {
+            let Purpose::Publish(publisher) = &mut leg.purpose else {
+                continue;
+            };
+            let Some(arrivals) = &mut publisher.arrivals else {
+                continue;
+            };
+            while let Some(feedback) = arrivals.log.poll_feedback(clock) {
+                let mut compound = Writer(opening.clone());
+                compound.transport_feedback(own, arrivals.ssrc, feedback);
+                self.shards.send_rtcp(*id, compound);
+            }
+        }
     }
 
     /// A compound starts with a report and names its sender (RFC 3550 §6.1).

@@ -3,6 +3,7 @@
 use super::allowance::Allowance;
 use crate::media::srtp::Receiver;
 use crate::media::{Fingerprint, IceCredentials, PublishedTrack, SlotSsrcs, WatchSlot};
+use forwarding::bandwidth::ArrivalLog;
 use forwarding::{SourceId, StreamId};
 use protocol::{LegRole, LegState, SiteCode};
 use std::collections::{HashMap, VecDeque};
@@ -70,13 +71,34 @@ pub(super) struct Publisher {
     pub(super) site: SiteCode,
     pub(super) source: SourceId,
     pub(super) tracks: Vec<Track>,
+    /// What came when, for its estimate of the line; `None` where that was not negotiated.
+    pub(super) arrivals: Option<Arrivals>,
     pub(super) allowance: Allowance,
+}
+
+/// The transport-wide numbers of a publisher's packets.
+pub(super) struct Arrivals {
+    /// Id of the header extension, the same on every m-line (RFC 8285 §6).
+    pub(super) extension: u8,
+    pub(super) log: ArrivalLog,
+    /// The SSRC last heard: feedback has to name one.
+    pub(super) ssrc: u32,
 }
 
 /// One m-line of a publisher.
 pub(super) struct Track {
     pub(super) spec: PublishedTrack,
+    /// The lowest layer first; without a simulcast one.
+    pub(super) encodings: Vec<Encoding>,
+}
+
+/// One layer of a track.
+pub(super) struct Encoding {
+    /// The publisher's SSRC for it, once its first packet has come.
+    pub(super) ssrc: Option<u32>,
     pub(super) current: Option<Incoming>,
+    /// The publisher's SSRC for its retransmissions, once one has come.
+    pub(super) rtx_ssrc: Option<u32>,
     /// When the last stream was opened, or refused by the router.
     pub(super) started_at: Option<Instant>,
     /// How long after that the next one may be.
@@ -85,7 +107,7 @@ pub(super) struct Track {
     pub(super) retired: VecDeque<u32>,
 }
 
-/// The stream a track sends now.
+/// The stream an encoding sends now.
 #[derive(Clone, Copy)]
 pub(super) struct Incoming {
     /// The publisher's SSRC.

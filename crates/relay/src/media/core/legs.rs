@@ -3,16 +3,15 @@
 use super::Core;
 use super::allowance::Allowance;
 use super::endings::has_place;
-use super::leg::{Leg, Path, Publisher, Purpose, Track, Watcher};
+use super::leg::{Arrivals, Leg, Path, Publisher, Purpose, Track, Watcher};
 use super::secure::HANDSHAKE_TIME_MAX;
-use super::tracks::RESTART_INTERVAL;
 use crate::media::handle::Command;
 use crate::media::{
     Fingerprint, IceCredentials, LegId, LegMedia, LegOpened, LegSpec, MediaError, PublishedTrack,
     SlotSsrcs, WatchSlot,
 };
+use forwarding::bandwidth::ArrivalLog;
 use protocol::{LegRole, LegState};
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// From opening to the first check: the answer has to travel to a browser first.
@@ -21,6 +20,8 @@ const FIRST_CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 const CONTROL_ROOM_PART: usize = 4;
 /// M-lines of a leg.
 const TRACKS_MAX: usize = 8;
+/// Layers of a simulcast: tile, hall, wall.
+const LAYERS_MAX: usize = 3;
 
 impl Core {
     /// Does what a handle asked; `false` when that was to stop.
@@ -110,22 +111,25 @@ impl Core {
         if tracks.is_empty() || tracks.len() > TRACKS_MAX {
             return Err(MediaError::BadSpec("1 to 8 m-lines"));
         }
+        if tracks.iter().any(|track| track.rids.len() > LAYERS_MAX) {
+            return Err(MediaError::BadSpec("at most 3 layers"));
+        }
         let source = self.sources.id(&site);
-        let tracks = tracks
-            .into_iter()
-            .map(|spec| Track {
-                spec,
-                current: None,
-                started_at: None,
-                restart_after: RESTART_INTERVAL,
-                retired: VecDeque::new(),
-            })
-            .collect();
+        let extension = tracks
+            .iter()
+            .find_map(|track| track.extensions.transport_sequence);
+        let arrivals = extension.map(|extension| Arrivals {
+            extension,
+            log: ArrivalLog::default(),
+            ssrc: 0,
+        });
+        let tracks = tracks.into_iter().map(Track::new).collect();
         Ok(Purpose::Publish(Publisher {
             session,
             site,
             source,
             tracks,
+            arrivals,
             allowance: Allowance::new(now),
         }))
     }

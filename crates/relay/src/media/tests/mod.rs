@@ -3,6 +3,7 @@
 mod bursts;
 mod guest;
 mod hostile;
+mod ingress;
 mod legs;
 mod media;
 mod neighbours;

@@ -1,7 +1,7 @@
 //! STUN, RTCP, announcements, RTP: what is written is read, and the RFCs' examples are.
 
 use crate::media::announce::{Announcement, NAME};
-use crate::media::ingress::Packet;
+use crate::media::ingress::{self, Form, Packet};
 use crate::media::rtcp::{Item, Writer, read};
 use crate::media::stun::{self, Class, Message};
 use crate::media::{Codec, Fingerprint, PublishExtensions, PublishedTrack};
@@ -144,22 +144,18 @@ fn track(mid: &str, ssrcs: Vec<u32>) -> PublishedTrack {
 }
 
 #[test]
-fn a_packet_finds_its_track_by_ssrc_then_by_mid() {
+fn a_packet_names_its_track_and_is_made_canonical() {
     let mut bytes = vec![0xb0, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 9];
     // One-byte extensions: padding, MID "v1" under 4, level under 2; then the payload and three bytes of padding.
     bytes.extend_from_slice(&[
         0xbe, 0xde, 0, 2, 0, 0x41, b'v', b'1', 0x20, 17, 0, 0, 0xab, 0, 0, 3,
     ]);
     let packet = Packet::parse(&bytes).expect("well-formed");
-    assert!(
-        packet.belongs_to(&track("other", vec![9])),
-        "named in the SDP"
-    );
-    assert!(packet.belongs_to(&track("v1", vec![])));
-    assert!(!packet.belongs_to(&track("v2", vec![])));
+    assert_eq!(packet.is_named(&track("v1", vec![])), Some(true));
+    assert_eq!(packet.is_named(&track("v2", vec![])), Some(false));
     let mut canonical = Vec::new();
     packet.write_canonical(
-        &track("v1", vec![]),
+        &track("v1", vec![]).extensions,
         forwarding::Codec::Vp8,
         0x0001_0002,
         &mut canonical,
@@ -181,8 +177,13 @@ proptest! {
         let _ = Announcement::read(1, &bytes);
         if let Some(packet) = Packet::parse(&bytes) {
             let mut out = Vec::new();
-            packet.write_canonical(&track("v", vec![]), forwarding::Codec::Vp8, 1, &mut out);
-            let _ = packet.belongs_to(&track("v", vec![]));
+            let track = track("v", vec![]);
+            packet.write_canonical(&track.extensions, forwarding::Codec::Vp8, 1, &mut out);
+            let _ = packet.layer(&track, Form::Rtx);
+            let _ = packet.repeated();
+            if let Some(blocks) = ingress::blocks(&packet, 96) {
+                prop_assert!(blocks.count() <= 8);
+            }
         }
     }
 }
