@@ -11,6 +11,7 @@ mod nonces;
 mod publishers;
 mod recorder;
 mod socket;
+mod strangers;
 mod trunk_sessions;
 mod trunks;
 mod wire;

@@ -10,13 +10,18 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// A guest with a socket of its own.
-struct Peer {
-    guest: Guest,
-    socket: UdpSocket,
+pub(super) struct Peer {
+    pub(super) guest: Guest,
+    pub(super) socket: UdpSocket,
 }
 
 impl Peer {
-    async fn join(media: &MediaHandle, role: LegRole, site: &str, what: LegMedia) -> Self {
+    pub(super) async fn join(
+        media: &MediaHandle,
+        role: LegRole,
+        site: &str,
+        what: LegMedia,
+    ) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
@@ -43,14 +48,14 @@ impl Peer {
         peer
     }
 
-    fn send(&self, bytes: &[u8]) {
+    pub(super) fn send(&self, bytes: &[u8]) {
         self.socket
             .send_to(bytes, self.guest.relay_address())
             .expect("sent");
     }
 
     /// Works until something is so; half a minute is the end of patience.
-    fn until(&mut self, what: &str, is_so: impl Fn(&Guest) -> bool) {
+    pub(super) fn until(&mut self, what: &str, is_so: impl Fn(&Guest) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut buffer = [0; 2048];
         while !is_so(&self.guest) {
@@ -66,21 +71,25 @@ impl Peer {
     }
 }
 
-#[tokio::test]
-async fn a_picture_crosses_a_real_socket_and_the_handle_tells() {
-    let certificate = MediaCertificate::generate().expect("a certificate");
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+/// A media thread on a port of its own, whose program is `HUB`.
+pub(super) fn media_thread(legs_max: usize) -> MediaHandle {
     let media = start(MediaConfig {
-        listen,
-        certificate,
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        certificate: MediaCertificate::generate().expect("a certificate"),
         ssrc_block: 9,
-        legs_max: 2,
+        legs_max,
     })
     .expect("a media thread");
-    assert_ne!(media.local_addr().port(), 0);
     media
         .set_plan(plan(3, &["HUB"], vec![], vec![]))
         .expect("taken");
+    media
+}
+
+#[tokio::test]
+async fn a_picture_crosses_a_real_socket_and_the_handle_tells() {
+    let media = media_thread(2);
+    assert_ne!(media.local_addr().port(), 0);
     let mut changed = media.changed();
 
     let mut hub = Peer::join(&media, LegRole::Publish, "HUB", LegMedia::Publish(tracks())).await;
