@@ -15,6 +15,7 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 struct Hole {
     sequence: u64,
     asks: u8,
+    asked_at: Duration,
     due: Duration,
 }
 
@@ -23,8 +24,38 @@ impl Hole {
         Self {
             sequence,
             asks: 0,
+            asked_at: Duration::ZERO,
             due: now + REORDER_DELAY,
         }
+    }
+}
+
+/// How long the origin takes to answer, smoothed as in RFC 6298 §2.
+#[derive(Debug, Default)]
+struct RoundTrip {
+    mean: Option<Duration>,
+    deviation: Duration,
+    /// Own measurements are better than what others tell: they include the origin's queue.
+    is_measured: bool,
+}
+
+impl RoundTrip {
+    fn tell(&mut self, round_trip: Duration) {
+        if !self.is_measured {
+            self.mean = Some(round_trip);
+        }
+    }
+
+    fn measure(&mut self, sample: Duration) {
+        let mean = self.mean.filter(|_| self.is_measured).unwrap_or(sample);
+        self.deviation = (self.deviation * 3 + mean.abs_diff(sample)) / 4;
+        self.mean = Some((mean * 7 + sample) / 8);
+        self.is_measured = true;
+    }
+
+    fn answer_time(&self) -> Duration {
+        let mean = self.mean.unwrap_or(ROUND_TRIP_DEFAULT);
+        (mean + self.deviation * 4).clamp(ANSWER_TIME_MIN, ANSWER_TIME_MAX)
     }
 }
 
@@ -34,7 +65,7 @@ pub(crate) struct Holes {
     open: VecDeque<Hole>,
     /// Whether the origin answers; otherwise a hole is only waited for.
     resend: bool,
-    answer_time: Duration,
+    round_trip: RoundTrip,
     pub(crate) repaired: u64,
     pub(crate) lost: u64,
     pub(crate) asked: u64,
@@ -45,7 +76,7 @@ impl Holes {
         Self {
             open: VecDeque::new(),
             resend,
-            answer_time: ROUND_TRIP_DEFAULT,
+            round_trip: RoundTrip::default(),
             repaired: 0,
             lost: 0,
             asked: 0,
@@ -53,7 +84,7 @@ impl Holes {
     }
 
     pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
-        self.answer_time = round_trip.clamp(ANSWER_TIME_MIN, ANSWER_TIME_MAX);
+        self.round_trip.tell(round_trip);
     }
 
     pub(crate) fn open(&self) -> usize {
@@ -84,13 +115,17 @@ impl Holes {
     }
 
     /// Notes that a skipped number came after all.
-    pub(crate) fn fill(&mut self, sequence: u64) {
+    pub(crate) fn fill(&mut self, sequence: u64, now: Duration) {
         match self
             .open
             .binary_search_by_key(&sequence, |hole| hole.sequence)
         {
             Ok(position) => {
-                self.open.remove(position);
+                let hole = self.open.remove(position);
+                // After two asks nobody knows which was answered (Karn's rule).
+                if let Some(hole) = hole.filter(|hole| hole.asks == 1) {
+                    self.round_trip.measure(now.saturating_sub(hole.asked_at));
+                }
             }
             Err(_) => self.lost = self.lost.saturating_sub(1),
         }
@@ -114,7 +149,7 @@ impl Holes {
     /// Puts the numbers to ask for now into `ask`, in order, and gives up those asked for in vain.
     pub(crate) fn take_due(&mut self, now: Duration, ask: &mut Vec<u16>) {
         let asks_max = if self.resend { RESEND_ASKS_MAX } else { 0 };
-        let (answer_time, before) = (self.answer_time, self.open.len());
+        let (answer_time, before) = (self.round_trip.answer_time(), self.open.len());
         self.open.retain_mut(|hole| {
             if hole.due > now {
                 return true;
@@ -123,6 +158,7 @@ impl Holes {
                 return false;
             }
             ask.push(hole.sequence as u16);
+            hole.asked_at = now;
             hole.due = now + answer_time * (1 << hole.asks);
             hole.asks += 1;
             true
@@ -167,11 +203,29 @@ mod tests {
     fn a_late_packet_closes_its_hole_even_after_it_was_given_up() {
         let mut holes = Holes::new(false);
         holes.note(5..8, Duration::ZERO);
-        holes.fill(6);
+        holes.fill(6, Duration::ZERO);
         assert!(due_at(&mut holes, 10).is_empty(), "nobody to ask");
         assert_eq!((holes.open(), holes.repaired, holes.lost), (0, 1, 2));
-        holes.fill(5);
+        holes.fill(5, Duration::ZERO);
         assert_eq!((holes.repaired, holes.lost), (2, 1));
+    }
+
+    #[test]
+    fn answers_teach_the_round_trip() {
+        let mut holes = Holes::new(true);
+        let at = Duration::from_millis;
+        for n in 0..50 {
+            let start = n * 100;
+            holes.note(n..n + 1, at(start));
+            assert_eq!(due_at(&mut holes, start + 10).len(), 1);
+            holes.fill(n, at(start + 17));
+        }
+        holes.note(50..51, at(5_000));
+        assert_eq!(due_at(&mut holes, 5_010).len(), 1);
+        assert!(due_at(&mut holes, 5_029).is_empty());
+        assert_eq!(due_at(&mut holes, 5_030).len(), 1, "no sooner than 20 ms");
+        holes.set_round_trip(at(400));
+        assert_eq!(due_at(&mut holes, 5_070).len(), 1, "measured, not told");
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod rtp;
 mod sequence;
 mod slab;
 mod slot;
+mod slot_header;
 mod slot_spec;
 mod stats;
 mod stream;

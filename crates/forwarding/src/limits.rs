@@ -31,6 +31,9 @@ pub const GROUP_PACKETS_MAX: usize = 64;
 /// send of its own is cheaper.
 pub const LEVEL_BYTES_MAX: usize = 16;
 
+/// Packets of one [`crate::Router::pad`]: 6 KB of padding alone, or 30 of what was sent before.
+pub const PADDING_PACKETS_MAX: usize = 24;
+
 /// At most one keyframe request per stream in this time. Halls join in storms: without the limit
 /// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.
 /// A keyframe younger than this is replayed to a late joiner; an older one would be shown

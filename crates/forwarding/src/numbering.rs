@@ -13,9 +13,19 @@ pub(crate) struct Segment {
     pub(crate) stream: StreamId,
     /// Packet index minus the stream's unwrapped number.
     shift: i64,
+    pub(crate) rewrite: Rewrite,
+}
+
+/// What a segment changes in its packets, beside their numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rewrite {
     /// Timestamp sent minus the stream's.
     pub(crate) timestamp_shift: u32,
+    /// Frame number sent minus the stream's, in the dependency descriptor.
+    pub(crate) frame_shift: u16,
     pub(crate) payload_type: u8,
+    /// Of its retransmission packets; `None`: it is resent bit-identical.
+    pub(crate) rtx_payload_type: Option<u8>,
 }
 
 /// Which packet each index named.
@@ -37,13 +47,7 @@ impl Numbering {
     }
 
     /// From here on `entry` of a stream has the next index, and what follows it those after.
-    pub(crate) fn begin(
-        &mut self,
-        stream: StreamId,
-        entry: u64,
-        timestamp_shift: u32,
-        payload_type: u8,
-    ) {
+    pub(crate) fn begin(&mut self, stream: StreamId, entry: u64, rewrite: Rewrite) {
         if self.segments.len() == SEGMENTS_MAX {
             self.segments.pop_front();
         }
@@ -51,8 +55,7 @@ impl Numbering {
             first: self.next,
             stream,
             shift: self.next.cast_signed() - entry.cast_signed(),
-            timestamp_shift,
-            payload_type,
+            rewrite,
         });
     }
 
@@ -67,6 +70,11 @@ impl Numbering {
         let segment = self.current()?;
         let index = unwrapped.checked_add_signed(segment.shift)?;
         (index >= segment.first).then_some(index)
+    }
+
+    /// Whether an index names a packet already.
+    pub(crate) fn is_used(&self, index: u64) -> bool {
+        index < self.next
     }
 
     /// Whether so much is missing before an index that no ring can fill it.

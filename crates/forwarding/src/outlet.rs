@@ -10,12 +10,14 @@ pub(crate) struct Outlet<'a, S> {
 }
 
 impl<S: Sink> Outlet<'_, S> {
-    pub(crate) fn send(&mut self, packet: Packet<'_>) {
-        if packet.resend {
-            self.stats.resends += 1;
-        } else {
-            self.stats.packets += 1;
-            self.stats.bytes += packet.len() as u64;
+    pub(crate) fn send(&mut self, packet: Packet<'_>, why: Why) {
+        match why {
+            Why::First => {
+                self.stats.packets += 1;
+                self.stats.bytes += packet.len() as u64;
+            }
+            Why::Again => self.stats.resends += 1,
+            Why::Filling => self.stats.filling_bytes += packet.len() as u64,
         }
         self.sink.take(Action::Send(packet));
     }
@@ -23,6 +25,17 @@ impl<S: Sink> Outlet<'_, S> {
     pub(crate) fn report(&mut self, report: SenderReport) {
         self.sink.take(Action::SenderReport(report));
     }
+}
+
+/// Why a packet is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is new to the leg.
+    First,
+    /// The leg asked for it again.
+    Again,
+    /// To fill the leg's line.
+    Filling,
 }
 
 /// Packets and payload octets sent under one SSRC, as a sender report counts them

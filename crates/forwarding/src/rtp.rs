@@ -1,14 +1,16 @@
-//! The RTP header (RFC 3550 §5.1): read from foreign bytes, written for slots.
+//! The RTP header (RFC 3550 §5.1), read from foreign bytes.
 
 /// Id of the audio level extension inside relays.
-const AUDIO_LEVEL_ID: u8 = 1;
+pub(crate) const AUDIO_LEVEL_ID: u8 = 1;
+
+/// Id of the dependency descriptor inside relays.
+pub(crate) const DEPENDENCY_DESCRIPTOR_ID: u8 = 2;
 
 /// Profile of the one-byte extension form (RFC 8285 §4.2).
-const ONE_BYTE_PROFILE: [u8; 2] = [0xBE, 0xDE];
+pub(crate) const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 
-/// Room for every header [`SlotHeader::write`] makes: the fixed header and one extension word
-/// with its own header.
-pub(crate) const SLOT_HEADER_BYTES_MAX: usize = 20;
+/// Profile of the two-byte extension form (RFC 8285 §4.3).
+pub(crate) const TWO_BYTE_PROFILE: u16 = 0x1000;
 
 /// What a packet says about itself. Lengths are checked against the packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) struct Header {
     pub(crate) payload_end: usize,
     /// The byte of RFC 6464 §3: voice flag and level.
     pub(crate) audio_level: Option<u8>,
+    /// Where the dependency descriptor lies.
+    dependency: Option<(u16, u8)>,
 }
 
 impl Header {
@@ -33,111 +37,112 @@ impl Header {
             return None;
         }
         let fixed_bytes = 12 + 4 * usize::from(flags & 0x0f);
-        let (payload_start, audio_level) = if flags & 0x10 == 0 {
-            (fixed_bytes, None)
-        } else {
-            read_extensions(packet, fixed_bytes)?
-        };
-        let padding_bytes = match flags & 0x20 {
-            0 => 0,
-            _ => usize::from(*packet.last().filter(|count| **count > 0)?),
-        };
-        let payload_end = packet.len().checked_sub(padding_bytes)?;
-        (payload_start <= payload_end).then_some(Self {
+        let mut header = Self {
             marker: second & 0x80 != 0,
             sequence: u16::from_be_bytes([s0, s1]),
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
-            payload_start,
-            payload_end,
-            audio_level,
-        })
+            payload_start: fixed_bytes,
+            ..Self::default()
+        };
+        if flags & 0x10 != 0 {
+            header.note_extensions(read_extensions(packet, fixed_bytes)?);
+        }
+        let padding_bytes = match flags & 0x20 {
+            0 => 0,
+            _ => usize::from(*packet.last().filter(|count| **count > 0)?),
+        };
+        header.payload_end = packet.len().checked_sub(padding_bytes)?;
+        (header.payload_start <= header.payload_end).then_some(header)
+    }
+
+    fn note_extensions(&mut self, elements: Elements<'_>) {
+        self.payload_start = elements.at + elements.rest.len();
+        for (id, at, value) in elements {
+            match (id, value) {
+                (AUDIO_LEVEL_ID, [level, ..]) => self.audio_level = Some(*level),
+                (DEPENDENCY_DESCRIPTOR_ID, [_, _, _, ..]) => {
+                    self.dependency = Some((at as u16, value.len() as u8));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The dependency descriptor, at least its three mandatory bytes, out of the packet's header.
+    pub(crate) fn dependency<'a>(&self, header: &'a [u8]) -> Option<&'a [u8]> {
+        let (at, bytes) = self.dependency?;
+        header.get(usize::from(at)..)?.get(..usize::from(bytes))
     }
 }
 
-/// The header's end and the audio level, of a packet whose extension begins at `start`.
-fn read_extensions(packet: &[u8], start: usize) -> Option<(usize, Option<u8>)> {
-    let (&[p0, p1, l0, l1], rest) = packet.get(start..)?.split_first_chunk()?;
+/// Where the extension elements of a packet lie that begin at `start`, and their form.
+fn read_extensions(packet: &[u8], start: usize) -> Option<Elements<'_>> {
+    let (head, rest) = packet.get(start..)?.split_first_chunk()?;
+    let &[p0, p1, l0, l1] = head;
     let bytes = 4 * usize::from(u16::from_be_bytes([l0, l1]));
-    let elements = rest.get(..bytes)?;
-    let level = ([p0, p1] == ONE_BYTE_PROFILE)
-        .then(|| find_audio_level(elements))
-        .flatten();
-    Some((start + 4 + bytes, level))
+    let profile = u16::from_be_bytes([p0, p1]);
+    Some(Elements {
+        rest: rest.get(..bytes)?,
+        form: Form::of(profile),
+        at: start + 4,
+    })
 }
 
-/// Walks one-byte elements; stops at the first that does not fit (RFC 8285 §4.2).
-fn find_audio_level(mut elements: &[u8]) -> Option<u8> {
-    while let Some((&first, rest)) = elements.split_first() {
-        if first == 0 {
-            elements = rest;
-            continue;
+/// How elements are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// RFC 8285 §4.2.
+    OneByte,
+    /// RFC 8285 §4.3.
+    TwoByte,
+    /// Another profile's: not looked into.
+    Foreign,
+}
+
+impl Form {
+    fn of(profile: u16) -> Self {
+        match profile {
+            ONE_BYTE_PROFILE => Self::OneByte,
+            // The low four bits are the application's.
+            profile if profile & 0xfff0 == TWO_BYTE_PROFILE => Self::TwoByte,
+            _ => Self::Foreign,
         }
-        let (id, bytes) = (first >> 4, usize::from(first & 0x0f) + 1);
-        if id == 15 || rest.len() < bytes {
+    }
+}
+
+/// Extension elements one by one: id, position in the packet, value. Ends at the first that does
+/// not fit.
+struct Elements<'a> {
+    rest: &'a [u8],
+    form: Form,
+    /// Where `rest` begins in the packet.
+    at: usize,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = (u8, usize, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let zeros = self.rest.iter().take_while(|byte| **byte == 0).count();
+        let (&first, after) = self.rest.get(zeros..)?.split_first()?;
+        let (id, bytes, values, head) = match self.form {
+            Form::OneByte => (first >> 4, usize::from(first & 0x0f) + 1, after, 1),
+            Form::TwoByte => {
+                let (&bytes, values) = after.split_first()?;
+                (first, usize::from(bytes), values, 2)
+            }
+            Form::Foreign => return None,
+        };
+        // Id 15 of the one-byte form ends the list.
+        if self.form == Form::OneByte && id == 15 {
             return None;
         }
-        let (data, next) = rest.split_at(bytes);
-        if id == AUDIO_LEVEL_ID {
-            return data.first().copied();
-        }
-        elements = next;
-    }
-    None
-}
-
-/// The header of a packet in a slot: no CSRCs, at most the audio level extension.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotHeader {
-    pub(crate) marker: bool,
-    pub(crate) payload_type: u8,
-    pub(crate) sequence: u16,
-    pub(crate) timestamp: u32,
-    pub(crate) ssrc: u32,
-    /// Whether padding follows the payload.
-    pub(crate) is_padded: bool,
-    /// The extension's id on the leg and its byte.
-    pub(crate) audio_level: Option<(u8, u8)>,
-}
-
-impl SlotHeader {
-    /// The header's bytes, in `buffer`.
-    pub(crate) fn write<'b>(&self, buffer: &'b mut [u8; SLOT_HEADER_BYTES_MAX]) -> &'b [u8] {
-        let [s0, s1] = self.sequence.to_be_bytes();
-        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
-        let [c0, c1, c2, c3] = self.ssrc.to_be_bytes();
-        let extended = self.audio_level.is_some();
-        let flags = 0x80 | u8::from(self.is_padded) << 5 | u8::from(extended) << 4;
-        let second = self.payload_type & 0x7f | u8::from(self.marker) << 7;
-        let (id, level) = self.audio_level.unwrap_or_default();
-        let [p0, p1] = ONE_BYTE_PROFILE;
-        *buffer = [
-            flags,
-            second,
-            s0,
-            s1,
-            t0,
-            t1,
-            t2,
-            t3,
-            c0,
-            c1,
-            c2,
-            c3, // RFC 3550 §5.1
-            p0,
-            p1,
-            0,
-            1,
-            id << 4,
-            level,
-            0,
-            0, // RFC 8285 §4.2: one word, padded
-        ];
-        if extended {
-            buffer
-        } else {
-            buffer.split_at(12).0
-        }
+        let (value, rest) = values.split_at_checked(bytes)?;
+        let at = self.at + zeros + head;
+        self.at = at + bytes;
+        self.rest = rest;
+        Some((id, at, value))
     }
 }
 
@@ -197,26 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_for_a_slot_reads_back() {
-        let written = SlotHeader {
-            marker: true,
-            payload_type: 111,
-            sequence: 7,
-            timestamp: 8,
-            ssrc: 9,
-            is_padded: false,
-            audio_level: Some((AUDIO_LEVEL_ID, 0x2a)),
-        };
-        let mut buffer = [0; SLOT_HEADER_BYTES_MAX];
-        let header = Header::parse(written.write(&mut buffer)).unwrap();
-        assert_eq!(header.audio_level, Some(0x2a));
-        assert_eq!((header.sequence, header.timestamp, header.ssrc), (7, 8, 9));
-        assert_eq!((header.payload_start, header.marker), (20, true));
-        let bare = SlotHeader {
-            audio_level: None,
-            ..written
-        };
-        assert_eq!(bare.write(&mut buffer).len(), 12);
+    fn the_two_byte_form_holds_a_long_descriptor() {
+        let mut packet = PLAIN[..12].to_vec();
+        packet[0] |= 0x10;
+        packet.extend([0x10, 0x00, 0, 6, 0, 2, 18]);
+        packet.extend(100..118);
+        packet.extend([1, 1, 0x85, 0xaa]);
+        let header = Header::parse(&packet).unwrap();
+        let expected: Vec<u8> = (100..118).collect();
+        assert_eq!(header.dependency(&packet), Some(&expected[..]));
+        assert_eq!(header.audio_level, Some(0x85));
+        assert_eq!(header.payload_start, packet.len() - 1);
     }
 
     proptest! {

@@ -1,12 +1,13 @@
 //! A slot: one m-line of a browser or WHEP leg, whose content changes and whose numbering does not.
 
+mod sending;
+
 use crate::limits::SWITCH_HOLD;
-use crate::numbering::Numbering;
-use crate::outlet::{Outlet, SenderCount, Sent};
+use crate::numbering::{Numbering, Rewrite};
+use crate::outlet::{Outlet, SenderCount, Why};
 use crate::ring::Stored;
-use crate::rtp::{SLOT_HEADER_BYTES_MAX, SlotHeader};
 use crate::stream::{Batch, SlotLink, Stream};
-use crate::{Kind, Packet, SenderReport, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
+use crate::{Kind, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
 use std::time::Duration;
 
 /// Least distance between the last picture of one source and the first of the next: two frames
@@ -30,7 +31,11 @@ pub(crate) struct Slot {
     /// The latest timestamp sent, and when its first packet was.
     last_timestamp: u32,
     last_sent_at: Option<Duration>,
+    /// The dependency descriptor's, above all sent.
+    next_frame_number: u16,
     count: SenderCount,
+    /// Index of the next retransmission packet.
+    next_rtx: u64,
 }
 
 impl Slot {
@@ -44,7 +49,9 @@ impl Slot {
             numbering: Numbering::new(),
             last_timestamp: 0,
             last_sent_at: None,
+            next_frame_number: 0,
             count: SenderCount::default(),
+            next_rtx: 1,
         }
     }
 
@@ -166,8 +173,16 @@ impl Slot {
                 self.last_timestamp.wrapping_add(ticks)
             }
         };
-        let shift = timestamp.wrapping_sub(stored.header.timestamp);
-        self.numbering.begin(stream.id, entry, shift, payload_type);
+        let frame_number = frame_number(stored);
+        let rewrite = Rewrite {
+            timestamp_shift: timestamp.wrapping_sub(stored.header.timestamp),
+            frame_shift: self
+                .next_frame_number
+                .wrapping_sub(frame_number.unwrap_or_default()),
+            payload_type,
+            rtx_payload_type: self.spec.rtx.and_then(|rtx| rtx.payload_types.get(codec)),
+        };
+        self.numbering.begin(stream.id, entry, rewrite);
         true
     }
 
@@ -181,13 +196,26 @@ impl Slot {
         }
         self.numbering.use_up(index);
         self.count.count(stored.payload().len());
-        if let Some(timestamp) = self.send(stored, index, false, out) {
-            self.note_time(timestamp, now);
+        if let Some(segment) = self.numbering.segment(index).copied() {
+            self.send(stored, index, &segment, Why::First, out);
+            self.note_frame(stored, &segment.rewrite, now);
         }
         true
     }
 
-    fn note_time(&mut self, timestamp: u32, now: Duration) {
+    /// Follows what the next source goes on from.
+    fn note_frame(&mut self, stored: &Stored, rewrite: &Rewrite, now: Duration) {
+        if let Some(number) = frame_number(stored) {
+            let next = number.wrapping_add(rewrite.frame_shift).wrapping_add(1);
+            let ahead = next.wrapping_sub(self.next_frame_number).cast_signed();
+            if ahead > 0 {
+                self.next_frame_number = next;
+            }
+        }
+        let timestamp = stored
+            .header
+            .timestamp
+            .wrapping_add(rewrite.timestamp_shift);
         let is_first = self.last_sent_at.is_none();
         if is_first || sequence::timestamp_after(timestamp, self.last_timestamp) {
             self.last_timestamp = timestamp;
@@ -208,89 +236,13 @@ impl Slot {
         self.waiting = Some(stream.id);
         self.try_start(stream, batch, now, out);
     }
+}
 
-    /// Finds what was sent as this number.
-    pub(crate) fn find(&self, number: u16) -> Option<Sent> {
-        self.numbering.find(number)
-    }
-
-    /// Sends a packet again, bit-identical.
-    pub(crate) fn resend(&self, stored: &Stored, index: u64, out: &mut Outlet<'_, impl Sink>) {
-        self.send(stored, index, true, out);
-    }
-
-    /// Everything in the header follows from segment and packet, so that a resend is the same.
-    /// Gives the timestamp sent.
-    fn send(
-        &self,
-        stored: &Stored,
-        index: u64,
-        resend: bool,
-        out: &mut Outlet<'_, impl Sink>,
-    ) -> Option<u32> {
-        let segment = self.numbering.segment(index)?;
-        let is_audio = self.spec.kind == Kind::Audio;
-        let header = SlotHeader {
-            // A switch of audio begins a talkspurt (RFC 3551 §4.1): receivers may adapt there.
-            marker: stored.header.marker || is_audio && index == segment.first,
-            payload_type: segment.payload_type,
-            sequence: index as u16,
-            timestamp: stored
-                .header
-                .timestamp
-                .wrapping_add(segment.timestamp_shift),
-            ssrc: self.spec.ssrc,
-            is_padded: stored.padding > 0,
-            audio_level: self
-                .spec
-                .extensions
-                .audio_level
-                .zip(stored.header.audio_level),
-        };
-        let mut buffer = [0; SLOT_HEADER_BYTES_MAX];
-        out.send(Packet {
-            leg: out.leg,
-            ssrc: self.spec.ssrc,
-            index,
-            header: header.write(&mut buffer),
-            osn: None,
-            payload: stored.payload(),
-            padding: stored.padding,
-            transport_sequence_at: None,
-            kind: self.spec.kind,
-            frame_end: stored.header.marker || is_audio,
-            resend,
-        });
-        Some(header.timestamp)
-    }
-
-    /// Passes a sender report on, in the slot's timestamps.
-    pub(crate) fn report(
-        &self,
-        stream: &Stream,
-        ntp: u64,
-        rtp: u32,
-        out: &mut Outlet<'_, impl Sink>,
-    ) {
-        let Some(segment) = self.numbering.current() else {
-            return;
-        };
-        if self.playing == Some(stream.id) && segment.stream == stream.id {
-            out.report(SenderReport {
-                leg: out.leg,
-                ssrc: self.spec.ssrc,
-                ntp,
-                rtp: rtp.wrapping_add(segment.timestamp_shift),
-                packets: self.count.packets,
-                octets: self.count.octets,
-            });
-        }
-    }
-
-    /// After a switch the receiver's mapping is wrong until the next report: it gets one at once.
-    fn report_now(&self, stream: &Stream, now: Duration, out: &mut Outlet<'_, impl Sink>) {
-        if let Some((ntp, rtp)) = stream.reception.mapping_at(now) {
-            self.report(stream, ntp, rtp, out);
-        }
+/// The frame number of a packet's dependency descriptor.
+fn frame_number(stored: &Stored) -> Option<u16> {
+    let (header, _) = stored.verbatim();
+    match stored.header.dependency(header)? {
+        [_, n0, n1, ..] => Some(u16::from_be_bytes([*n0, *n1])),
+        _ => None,
     }
 }

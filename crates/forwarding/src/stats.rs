@@ -77,6 +77,8 @@ pub struct LegStats {
     pub bytes: u64,
     /// Packets resent.
     pub resends: u64,
+    /// Bytes sent only to fill the line, so that its estimate can find more room.
+    pub filling_bytes: u64,
     /// Sequence numbers asked for that no ring holds (any more, or yet).
     pub resends_missing: u64,
     /// Sequence numbers not resent because the leg asks for too much.

@@ -203,7 +203,7 @@ impl Stream {
             self.holes.note(highest + 1..sequence, now);
             self.holes.leave_behind(sequence);
         } else if sequence > base {
-            self.holes.fill(sequence);
+            self.holes.fill(sequence, now);
         } else {
             // Sent before the first packet that came: the stream began earlier than it seemed.
             self.holes.note_before(sequence + 1..base, now);

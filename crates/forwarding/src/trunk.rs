@@ -1,7 +1,7 @@
 //! A neighbour relay: streams pass with their numbering unchanged.
 
 use crate::limits::{PAUSED_KEEPALIVE_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
-use crate::outlet::{Outlet, SenderCount, Sent};
+use crate::outlet::{Outlet, SenderCount, Sent, Why};
 use crate::ring::Stored;
 use crate::stream::{Batch, Stream, TrunkLink};
 use crate::{Packet, Refusal, SenderReport, Sink, SourceId, StreamId, sequence};
@@ -104,7 +104,7 @@ impl Trunk {
                         sending.highest = sending.highest.max(index);
                         sending.count.count(stored.payload().len());
                     }
-                    out.send(packet(stream, stored, out.leg, index, false));
+                    out.send(packet(stream, stored, out.leg, index, false), Why::First);
                 }
                 Claim::Paused => {}
                 Claim::Refused => out.stats.unsendable += 1,
@@ -177,7 +177,7 @@ impl Trunk {
         index: u64,
         out: &mut Outlet<'_, impl Sink>,
     ) {
-        out.send(packet(stream, stored, out.leg, index, true));
+        out.send(packet(stream, stored, out.leg, index, true), Why::Again);
     }
 
     /// Passes a sender report on verbatim.

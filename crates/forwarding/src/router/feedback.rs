@@ -147,10 +147,10 @@ fn resend(
         stats: &mut leg.stats,
         sink,
     };
-    match &leg.role {
+    match &mut leg.role {
         Role::Trunk(_) => Trunk::resend(stream, stored, index, &mut out),
         Role::Slots(slots) => {
-            if let Some(slot) = slots.iter().find(|slot| slot.spec.ssrc == ssrc) {
+            if let Some(slot) = slots.iter_mut().find(|slot| slot.spec.ssrc == ssrc) {
                 slot.resend(stored, index, &mut out);
             }
         }

@@ -81,8 +81,21 @@ impl Router {
     }
 
     /// Fills a leg's line with about `bytes` of retransmission packets that carry nothing new, so
-    /// that its estimate can find more room. Nothing on a leg without a retransmission stream.
-    pub fn pad(&mut self, _leg: LegId, _bytes: usize, now: Duration, _sink: &mut impl Sink) {
+    /// that its estimate can find more room; at most [`crate::limits::PADDING_PACKETS_MAX`] packets.
+    /// Gives the bytes sent: 0 on a leg without a retransmission stream, or with nothing sent yet.
+    pub fn pad(&mut self, leg: LegId, bytes: usize, now: Duration, sink: &mut impl Sink) -> usize {
         self.advance(now);
+        let Some(&key) = self.leg_keys.get(&leg) else {
+            return 0;
+        };
+        let Some(leg) = self.legs.get_mut(key) else {
+            return 0;
+        };
+        let found = leg.slots().iter().position(|slot| slot.filling().is_some());
+        let Some((slot, mut out)) = found.and_then(|index| leg.slot_out(index, sink)) else {
+            return 0;
+        };
+        let stream = slot.filling().and_then(|id| self.streams.get(id.0));
+        slot.pad(stream, bytes, &mut out)
     }
 }

@@ -6,6 +6,7 @@ mod groups;
 mod hostile;
 mod publisher;
 mod recorder;
+mod retransmission;
 mod simulation;
 mod slots;
 mod trunks;

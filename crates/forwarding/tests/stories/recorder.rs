@@ -3,8 +3,8 @@
 
 use crate::publisher::Tag;
 use forwarding::{
-    Action, Codec, Kind, LegId, Packet, PayloadTypes, SenderReport, Sink, SlotExtensions, SlotSpec,
-    StreamId,
+    Action, Codec, Kind, LegId, Mid, Packet, PayloadTypes, Rtx, SenderReport, Sink, SlotExtensions,
+    SlotSpec, StreamId,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,13 +17,17 @@ pub struct Sent {
     pub index: u64,
     pub bytes: Vec<u8>,
     pub header_bytes: usize,
+    /// The number it had the first time, in a retransmission packet.
+    pub osn: Option<u16>,
+    /// The transport-wide number the sink gave it.
+    pub transport_sequence: Option<u16>,
     pub resend: bool,
     pub frame_end: bool,
 }
 
 impl Sent {
     pub fn tag(&self) -> Tag {
-        Tag::read(&self.bytes[self.header_bytes..])
+        Tag::read(self.payload())
     }
 
     pub fn sequence(&self) -> u16 {
@@ -39,7 +43,8 @@ impl Sent {
         let is_padded = self.bytes[0] & 0x20 != 0;
         let padding = self.bytes.last().filter(|_| is_padded);
         let end = self.bytes.len() - usize::from(*padding.unwrap_or(&0));
-        &self.bytes[self.header_bytes..end]
+        let osn_bytes = 2 * usize::from(self.osn.is_some());
+        &self.bytes[self.header_bytes + osn_bytes..end]
     }
 
     pub fn payload_type(&self) -> u8 {
@@ -55,17 +60,21 @@ pub struct Recorder {
     pub resend_requests: Vec<(StreamId, Vec<u16>)>,
     pub reports: Vec<SenderReport>,
     nonces: BTreeMap<(LegId, u32, u64), Vec<u8>>,
+    counted: BTreeMap<LegId, u16>,
 }
 
 impl Sink for Recorder {
     fn take(&mut self, action: Action<'_>) {
         match action {
             Action::Send(packet) => {
+                let transport_sequence = self.count(&packet);
                 let sent = Sent {
                     leg: packet.leg,
                     ssrc: packet.ssrc,
                     index: packet.index,
-                    bytes: whole(&packet),
+                    bytes: whole(&packet, transport_sequence),
+                    osn: packet.osn,
+                    transport_sequence,
                     header_bytes: packet.header.len(),
                     resend: packet.resend,
                     frame_end: packet.frame_end,
@@ -83,6 +92,14 @@ impl Sink for Recorder {
 }
 
 impl Recorder {
+    /// The leg's next transport-wide number, if the packet has a place for it.
+    fn count(&mut self, packet: &Packet<'_>) -> Option<u16> {
+        packet.transport_sequence_at?;
+        let counted = self.counted.entry(packet.leg).or_default();
+        *counted = counted.wrapping_add(1);
+        Some(*counted)
+    }
+
     fn check_nonce(&mut self, sent: &Sent) {
         assert_eq!(
             sent.index as u16,
@@ -107,9 +124,13 @@ impl Recorder {
 }
 
 /// The packet as it goes into SRTP.
-fn whole(packet: &Packet<'_>) -> Vec<u8> {
+fn whole(packet: &Packet<'_>, transport_sequence: Option<u16>) -> Vec<u8> {
     let mut bytes = Vec::new();
     packet.write_to(&mut bytes);
+    assert_eq!(bytes.len(), packet.len());
+    if let Some((at, number)) = packet.transport_sequence_at.zip(transport_sequence) {
+        bytes[at..at + 2].copy_from_slice(&number.to_be_bytes());
+    }
     bytes
 }
 
@@ -128,6 +149,30 @@ pub fn slot(kind: Kind, ssrc: u32) -> SlotSpec {
             ..SlotExtensions::NONE
         },
         ..SlotSpec::new(kind, ssrc, payload_types)
+    }
+}
+
+pub const H264_RTX_ON_LEG: u8 = 110;
+pub const MID_ON_LEG: u8 = 4;
+pub const TRANSPORT_ON_LEG: u8 = 5;
+pub const DESCRIPTOR_ON_LEG: u8 = 6;
+/// Set in the SSRC of a slot's retransmission stream.
+pub const RTX: u32 = 1 << 31;
+
+/// A slot of a browser that takes everything.
+pub fn full_slot(kind: Kind, ssrc: u32) -> SlotSpec {
+    SlotSpec {
+        rtx: Some(Rtx {
+            ssrc: RTX | ssrc,
+            payload_types: PayloadTypes::new().with(Codec::H264, H264_RTX_ON_LEG),
+        }),
+        extensions: SlotExtensions {
+            mid: Mid::new(b"v1").map(|mid| (MID_ON_LEG, mid)),
+            audio_level: Some(LEVEL_ON_LEG),
+            transport_sequence: Some(TRANSPORT_ON_LEG),
+            dependency_descriptor: Some(DESCRIPTOR_ON_LEG),
+        },
+        ..slot(kind, ssrc)
     }
 }
 

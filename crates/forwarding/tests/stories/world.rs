@@ -2,7 +2,7 @@
 //! lines that repair what they can.
 
 use crate::publisher::Publisher;
-use crate::recorder::{Recorder, Sent, ms};
+use crate::recorder::{RTX, Recorder, Sent, ms};
 use forwarding::{Kind, LegId, Router, StreamId};
 use std::collections::BTreeMap;
 
@@ -157,8 +157,11 @@ impl World {
                     self.router.handle_rtp(*id, packet, now, &mut self.out);
                 }
                 Event::Out(sent) => {
-                    let received = self.received.entry((sent.leg, sent.ssrc)).or_default();
-                    received.insert(sent.index, sent);
+                    let ssrc = sent.ssrc & !RTX;
+                    let received = self.received.entry((sent.leg, ssrc)).or_default();
+                    if let Some(index) = restored(&sent, received) {
+                        received.insert(index, sent);
+                    }
                 }
             }
         }
@@ -168,7 +171,9 @@ impl World {
     fn carry_out(&mut self) {
         for sent in self.out.take_sent() {
             let name = (sent.leg, sent.ssrc);
-            self.begun.entry(name).or_insert(sent.index);
+            if sent.ssrc & RTX == 0 {
+                self.begun.entry(name).or_insert(sent.index);
+            }
             self.travel(None, || Event::Out(sent.clone()));
         }
         for id in std::mem::take(&mut self.out.keyframe_requests) {
@@ -205,6 +210,16 @@ impl World {
     pub fn missing(&self, leg: LegId, ssrc: u32) -> Vec<u16> {
         missing(&self.received, &self.begun, (leg, ssrc))
     }
+}
+
+/// The index a packet had the first time, as its receiver guesses it; none when it is padding alone.
+fn restored(sent: &Sent, received: &BTreeMap<u64, Sent>) -> Option<u64> {
+    if sent.ssrc & RTX == 0 {
+        return Some(sent.index);
+    }
+    let newest = received.keys().next_back().copied().unwrap_or_default();
+    let distance = sent.osn?.wrapping_sub(newest as u16).cast_signed();
+    newest.checked_add_signed(i64::from(distance))
 }
 
 fn missing(
