@@ -67,10 +67,21 @@ pub struct Media {
     /// Most sessions and trunks at once; beyond it clients get 503.
     #[serde(default = "legs_max")]
     pub legs_max: usize,
+    /// Threads that send, the one that receives included. One carries a few hundred halls; give a large relay as many
+    /// as it has processors to spare.
+    #[serde(default = "workers")]
+    pub workers: usize,
+    /// The processor of each of these threads, the receiving one first; usually left to the kernel.
+    #[serde(default)]
+    pub pin_cores: Vec<usize>,
 }
 
 fn legs_max() -> usize {
     1000
+}
+
+fn workers() -> usize {
+    1
 }
 
 /// `[orchestrator]`

@@ -183,6 +183,8 @@ impl Parts {
             certificate: certificate.clone(),
             ssrc_block: STANDALONE_SSRC_BLOCK,
             legs_max: config.media.legs_max,
+            workers: config.media.workers,
+            pin_cores: config.media.pin_cores.clone(),
         })
         .map_err(|source| StartError::Listen {
             address: config.media.listen,

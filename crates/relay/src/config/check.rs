@@ -10,6 +10,10 @@ const SECRET_CHARS_MIN: usize = 16;
 
 /// Most sessions: what the router serves, with room for the trunks of the plan, which come on top.
 const LEGS_MAX: usize = forwarding::limits::LEGS_MAX - TRUNKS_ROOM;
+/// Most sending threads: beyond them the one that receives is what limits.
+const WORKERS_MAX: usize = 16;
+/// The highest number a processor can have here.
+const CORE_MAX: usize = 1023;
 /// A trunk to every district, to spare.
 const TRUNKS_ROOM: usize = 88;
 
@@ -85,6 +89,14 @@ fn media(config: &Config, at: &At<'_>) -> Checked {
     if !(1..=LEGS_MAX).contains(&media.legs_max) {
         let expected = format!("1 to {LEGS_MAX}");
         return at.refuse("media.legs_max", media.legs_max.to_string(), &expected);
+    }
+    if !(1..=WORKERS_MAX).contains(&media.workers) {
+        let expected = format!("1 to {WORKERS_MAX}");
+        return at.refuse("media.workers", media.workers.to_string(), &expected);
+    }
+    if let Some(core) = media.pin_cores.iter().find(|core| **core > CORE_MAX) {
+        let expected = format!("processors 0 to {CORE_MAX}");
+        return at.refuse("media.pin_cores", core.to_string(), &expected);
     }
     Ok(())
 }
@@ -304,6 +316,16 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
                 "[standalone]",
                 "media.legs_max = 1001\n[standalone]",
                 "media.legs_max: found 1001, expected 1 to 1000",
+            ),
+            (
+                "[standalone]",
+                "media.workers = 0\n[standalone]",
+                "media.workers: found 0, expected 1 to 16",
+            ),
+            (
+                "[standalone]",
+                "media.pin_cores = [0, 5000]\n[standalone]",
+                "media.pin_cores: found 5000, expected processors 0 to 1023",
             ),
             ("[standalone]", "[elsewhere]", "elsewhere"),
         ] {

@@ -14,4 +14,8 @@ pub struct MediaConfig {
     pub ssrc_block: u16,
     /// Most legs, trunks included. Above it new legs get 503.
     pub legs_max: usize,
+    /// Threads that send, the one that receives included; at least 1.
+    pub workers: usize,
+    /// The processor of each thread, the receiving one first; threads beyond the list go where the kernel likes.
+    pub pin_cores: Vec<usize>,
 }

@@ -26,6 +26,7 @@ mod trunks;
 use super::dtls::Dtls;
 use super::shards::Shards;
 use super::transmit::Transmit;
+use super::worker::Worker;
 use super::{Drops, LegId, MediaConfig, random};
 use forwarding::{SourceId, StreamId};
 use leg::Leg;
@@ -120,6 +121,8 @@ impl Core {
             certificate,
             ssrc_block,
             legs_max,
+            workers: _,
+            pin_cores: _,
         } = config;
         let cname = random::ice_chars(16);
         let mut core = Self {
@@ -150,6 +153,23 @@ impl Core {
         };
         core.numbers.own_ssrc = core.allocate_ssrc();
         Ok(core)
+    }
+
+    /// One more thread's worth of sending. Before the first leg.
+    pub(super) fn add_worker(&mut self, transmit: Box<dyn Transmit>, now: Instant) -> Worker {
+        self.shards.add_worker(transmit, now)
+    }
+
+    /// Says whether more datagrams of the same batch follow the next one.
+    pub(super) fn expect_more(&mut self, more_follows: bool) {
+        self.shards.expect_more(more_follows);
+    }
+
+    /// Hears what the workers have to say, once a turn.
+    pub(super) fn hear_workers(&mut self, now: Instant) {
+        self.shards.set_now(now);
+        self.shards.hear();
+        self.flush();
     }
 
     /// Takes a datagram off the socket; its bytes may be changed (decryption is in place).

@@ -3,6 +3,7 @@
 use super::burst::Burst;
 use super::transmit::Transmit;
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 
 /// The burst under construction, the way out, and what went by it.
 pub(super) struct Departures {
@@ -27,6 +28,18 @@ pub(super) struct Totals {
     pub(super) in_bursts: u64,
     /// Bursts that had to go datagram by datagram.
     pub(super) split: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.dropped += other.dropped;
+        self.refused += other.refused;
+        self.bursts += other.bursts;
+        self.in_bursts += other.in_bursts;
+        self.split += other.split;
+    }
 }
 
 impl Departures {

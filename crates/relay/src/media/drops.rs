@@ -19,13 +19,15 @@ pub struct Drops {
     pub flood: u64,
     /// Outgoing: the packet could not be sealed.
     pub not_sent: u64,
+    /// Outgoing: orders to a sending thread that was too far behind; a packet for all its legs counts once.
+    pub worker_behind: u64,
     /// Outgoing: the socket refused; mostly its buffer was full.
     pub socket_refused: u64,
 }
 
 impl Drops {
     /// Every reason as a metric's label, with its number.
-    pub fn by_reason(&self) -> [(&'static str, u64); 9] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 10] {
         [
             ("not_ours", self.not_ours),
             ("stun_refused", self.stun_refused),
@@ -35,6 +37,7 @@ impl Drops {
             ("no_track", self.no_track),
             ("flood", self.flood),
             ("not_sent", self.not_sent),
+            ("worker_behind", self.worker_behind),
             ("socket_refused", self.socket_refused),
         ]
     }

@@ -36,8 +36,11 @@ impl Intake {
         })
     }
 
-    /// Takes in what one call gives and shows each datagram; `None` when nothing is there.
-    pub(super) fn read(&mut self, mut visit: impl FnMut(SocketAddr, &mut [u8])) -> Option<()> {
+    /// Takes in what one call gives and shows each datagram, with whether more follow; `None` when nothing is there.
+    pub(super) fn read(
+        &mut self,
+        mut visit: impl FnMut(SocketAddr, &mut [u8], bool),
+    ) -> Option<()> {
         let mut chunks = self.buffers.chunks_exact_mut(BUFFER_BYTES);
         let mut slices: [IoSliceMut<'_>; BUFFERS] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
@@ -48,11 +51,14 @@ impl Intake {
             // ICMP errors of earlier sends surface here; they concern one peer, not the socket.
             Err(_) => return Some(()),
         };
-        for (meta, slice) in self.metas.iter().zip(&mut slices).take(count) {
+        let read = self.metas.iter().zip(&mut slices).take(count);
+        for (index, (meta, slice)) in read.enumerate() {
             let joined = slice.get_mut(..meta.len).unwrap_or_default();
-            for datagram in joined.chunks_mut(meta.stride.max(1)) {
+            let mut datagrams = joined.chunks_mut(meta.stride.max(1)).peekable();
+            while let Some(datagram) = datagrams.next() {
+                let more_follow = datagrams.peek().is_some() || index + 1 < count;
                 if datagram.len() <= DATAGRAM_BYTES_MAX {
-                    visit(meta.addr, datagram);
+                    visit(meta.addr, datagram, more_follow);
                 }
             }
         }

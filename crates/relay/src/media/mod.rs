@@ -22,8 +22,10 @@ mod shard;
 mod shards;
 mod srtp;
 mod stun;
+mod threads;
 mod transmit;
 mod udp;
+mod worker;
 
 #[cfg(test)]
 mod tests;

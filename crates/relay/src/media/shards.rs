@@ -2,12 +2,19 @@
 
 use super::LegId;
 use super::departures::Totals;
+use super::leg_map::LegMap;
 use super::rtcp::{Block, Writer};
-use super::shard::{Connection, LegOrder, Shard, WireFigures, Wish};
+use super::shard::{
+    Connection, FromWorker, LegOrder, Link, Order, Sending, Shard, StreamOrder, WireFigures, Wish,
+    link,
+};
 use super::transmit::Transmit;
+use super::worker::Worker;
+use forwarding::limits::SUBSCRIPTIONS_MAX;
 use forwarding::{
     Arrival, Layer, ReceptionReport, Refusal, SourceId, StreamId, StreamSpec, StreamStats,
 };
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -15,15 +22,39 @@ use std::time::{Duration, Instant};
 pub(super) struct Shards {
     /// The one in the core's own thread; its router is the one that asks for what is missing.
     here: Shard,
+    /// To the workers.
+    links: Vec<Link>,
+    /// The shard of each leg that gets media: 0 is the one here, 1 the first worker's.
+    placed: LegMap<usize>,
+    /// Legs with media, by shard.
+    loads: Vec<usize>,
+    /// What their trunks are subscribed to.
+    subscriptions: LegMap<BTreeSet<SourceId>>,
     cname: String,
+    /// Another datagram of the same batch follows: workers need not be woken for this one.
+    more_follows: bool,
 }
 
 impl Shards {
     pub(super) fn new(cname: String, transmit: Box<dyn Transmit>, now: Instant) -> Self {
         Self {
             here: Shard::new(cname.clone(), transmit, now),
+            links: Vec::new(),
+            placed: LegMap::default(),
+            loads: vec![0],
+            subscriptions: LegMap::default(),
             cname,
+            more_follows: false,
         }
+    }
+
+    /// One more shard, to be run by a thread of its own. Before the first stream.
+    pub(super) fn add_worker(&mut self, transmit: Box<dyn Transmit>, now: Instant) -> Worker {
+        let (link, end) = link();
+        self.links.push(link);
+        self.loads.push(0);
+        let shard = Shard::new(self.cname.clone(), transmit, now);
+        Worker::new(shard, end, now)
     }
 
     /// The CNAME of everything that is sent.
@@ -56,9 +87,46 @@ impl Shards {
         self.here.wires.push(to, bytes);
     }
 
+    /// Says whether more datagrams of the same batch follow.
+    pub(super) fn expect_more(&mut self, more_follows: bool) {
+        self.more_follows = more_follows;
+    }
+
     /// Sends what has been collected.
     pub(super) fn flush(&mut self) {
         self.here.wires.departures.flush();
+        if !self.more_follows {
+            self.wake();
+        }
+    }
+
+    fn wake(&mut self) {
+        self.links.iter_mut().for_each(Link::wake);
+    }
+
+    /// Hears the workers.
+    pub(super) fn hear(&mut self) {
+        for index in 0..self.links.len() {
+            while let Some(said) = self.links.get_mut(index).and_then(Link::take) {
+                self.heed(index, said);
+            }
+        }
+    }
+
+    fn heed(&mut self, worker: usize, said: FromWorker) {
+        let Some(link) = self.links.get_mut(worker) else {
+            return;
+        };
+        match said {
+            FromWorker::Keyframe(ssrc) => {
+                if let Some(stream) = self.here.router.stream_by_ssrc(ssrc) {
+                    self.want_keyframe(stream);
+                }
+            }
+            FromWorker::Wanted(ssrc, true) => drop(link.wanted.insert(ssrc)),
+            FromWorker::Wanted(ssrc, false) => drop(link.wanted.remove(&ssrc)),
+            FromWorker::Figures(figures) => link.figures = *figures,
+        }
     }
 
     /// What the streams' origins are to be asked for.
@@ -71,15 +139,34 @@ impl Shards {
 impl Shards {
     pub(super) fn open_stream(&mut self, spec: StreamSpec) -> Result<StreamId, Refusal> {
         let clock = self.here.clock();
-        self.here.router.open_stream(spec, clock)
+        let stream = self.here.router.open_stream(spec, clock)?;
+        self.put_everywhere(spec.ssrc, || StreamOrder::Open(spec));
+        Ok(stream)
     }
 
     pub(super) fn close_stream(&mut self, stream: StreamId) {
+        let Some(spec) = self.stream_spec(stream) else {
+            return;
+        };
         self.here.router.close_stream(stream);
+        self.put_everywhere(spec.ssrc, || StreamOrder::Close);
+        for link in &mut self.links {
+            link.wanted.remove(&spec.ssrc);
+        }
     }
 
-    /// Takes a decrypted packet in canonical form.
+    /// Takes a decrypted packet in canonical form. The workers get it first, so that they send while this thread does.
     pub(super) fn handle_rtp(&mut self, stream: StreamId, packet: &[u8]) -> Arrival {
+        if !self.links.is_empty()
+            && let Some(spec) = self.stream_spec(stream)
+        {
+            for link in &mut self.links {
+                link.put_rtp(spec.ssrc, packet);
+            }
+            if !self.more_follows {
+                self.wake();
+            }
+        }
         self.here.handle_rtp(stream, packet)
     }
 
@@ -90,6 +177,15 @@ impl Shards {
 
     pub(super) fn handle_sender_report(&mut self, stream: StreamId, ntp: u64, rtp: u32) {
         self.here.handle_sender_report(stream, ntp, rtp);
+        if let Some(spec) = self.stream_spec(stream) {
+            self.put_everywhere(spec.ssrc, || StreamOrder::SenderReport { ntp, rtp });
+        }
+    }
+
+    fn put_everywhere(&mut self, ssrc: u32, order: impl Fn() -> StreamOrder) {
+        for link in &mut self.links {
+            link.put(Order::Stream(ssrc, order()));
+        }
     }
 
     pub(super) fn set_round_trip(&mut self, stream: StreamId, round_trip: Duration) {
@@ -109,12 +205,24 @@ impl Shards {
     }
 
     pub(super) fn stream_stats(&self, stream: StreamId, now: Instant) -> Option<StreamStats> {
-        self.here.stream_stats(stream, now)
+        let stats = self.here.stream_stats(stream, now)?;
+        let ssrc = self.stream_spec(stream)?.ssrc;
+        let there = |link: &Link| link.figures.watchers.get(&ssrc).copied();
+        let watchers: u32 = self.links.iter().filter_map(there).sum();
+        Some(StreamStats {
+            watchers: stats.watchers + watchers,
+            ..stats
+        })
     }
 
     /// Does any leg play, await or demand it?
     pub(super) fn is_wanted(&self, stream: StreamId) -> bool {
         self.here.router.is_wanted(stream)
+            || self.stream_spec(stream).is_some_and(|spec| {
+                self.links
+                    .iter()
+                    .any(|link| link.wanted.contains(&spec.ssrc))
+            })
     }
 
     /// Asks the stream's origin for a keyframe, unless that has just been done.
@@ -132,21 +240,51 @@ impl Shards {
 impl Shards {
     /// A leg can be sent to from now on.
     pub(super) fn connect(&mut self, leg: LegId, connection: Connection) -> Result<(), Refusal> {
+        self.place(leg, &connection.sending);
         self.tell(leg, LegOrder::Connect(Box::new(connection)))
     }
 
-    pub(super) fn is_connected(&self, leg: LegId) -> bool {
-        self.figures(leg).is_some()
+    /// Chooses the shard with the fewest legs, of equals a worker's: this thread receives besides. Who is only sent
+    /// reports stays here, where those are written.
+    fn place(&mut self, leg: LegId, sending: &Sending) {
+        let fewest = self.loads.iter_mut().enumerate().rev();
+        if !matches!(sending, Sending::Reports)
+            && let Some((shard, load)) = fewest.min_by_key(|(_, load)| **load)
+        {
+            *load += 1;
+            self.placed.insert(leg, shard);
+        }
     }
 
-    /// How a leg is served; `None` for one that is not connected.
+    /// The worker of a leg; `None`: it is served here.
+    fn worker_of(&self, leg: LegId) -> Option<usize> {
+        self.placed.get(&leg)?.checked_sub(1)
+    }
+
+    pub(super) fn is_connected(&self, leg: LegId) -> bool {
+        self.worker_of(leg).is_some() || self.here.wires.figures(leg).is_some()
+    }
+
+    /// How a leg is served; `None` for one that is not connected, or that its worker has not told of yet.
     pub(super) fn figures(&self, leg: LegId) -> Option<WireFigures> {
-        self.here.wires.figures(leg)
+        match self.worker_of(leg) {
+            Some(worker) => self.links.get(worker)?.figures.legs.get(&leg).copied(),
+            None => self.here.wires.figures(leg),
+        }
     }
 
     /// What left by all shards.
     pub(super) fn totals(&self) -> Totals {
-        self.here.wires.departures.totals
+        let mut totals = self.here.wires.departures.totals;
+        for link in &self.links {
+            totals += link.figures.totals;
+        }
+        totals
+    }
+
+    /// Orders that a worker was too far behind to take.
+    pub(super) fn orders_dropped(&self) -> u64 {
+        self.links.iter().map(|link| link.dropped).sum()
     }
 
     pub(super) fn move_to(&mut self, leg: LegId, to: SocketAddr) {
@@ -155,14 +293,27 @@ impl Shards {
 
     pub(super) fn remove_leg(&mut self, leg: LegId) {
         self.say(leg, LegOrder::Remove);
+        self.subscriptions.remove(&leg);
+        let shard = self.placed.remove(&leg);
+        if let Some(load) = shard.and_then(|shard| self.loads.get_mut(shard)) {
+            *load -= 1;
+        }
     }
 
     /// Sends every stream of a source, present and future, to a trunk.
     pub(super) fn subscribe(&mut self, trunk: LegId, source: SourceId) -> Result<(), Refusal> {
+        let sources = self.subscriptions.entry(trunk).or_default();
+        if sources.len() >= SUBSCRIPTIONS_MAX && !sources.contains(&source) {
+            return Err(Refusal::TooManySubscriptions);
+        }
+        sources.insert(source);
         self.tell(trunk, LegOrder::Subscribe(source))
     }
 
     pub(super) fn unsubscribe(&mut self, trunk: LegId, source: SourceId) {
+        if let Some(sources) = self.subscriptions.get_mut(&trunk) {
+            sources.remove(&source);
+        }
         self.say(trunk, LegOrder::Unsubscribe(source));
     }
 
@@ -171,7 +322,9 @@ impl Shards {
         &self,
         trunk: LegId,
     ) -> impl Iterator<Item = (StreamId, StreamSpec)> {
-        self.here.router.trunk_streams(forwarding::LegId(trunk.0))
+        let sources = self.subscriptions.get(&trunk);
+        self.streams()
+            .filter(move |(_, spec)| sources.is_some_and(|sources| sources.contains(&spec.source)))
     }
 
     /// Points a slot at a source, or at nothing.
@@ -220,7 +373,17 @@ impl Shards {
         let _ = self.tell(leg, order);
     }
 
+    /// A worker refuses nothing: the core holds the same bounds.
     fn tell(&mut self, leg: LegId, order: LegOrder) -> Result<(), Refusal> {
-        self.here.apply_to_leg(leg, order)
+        match self
+            .worker_of(leg)
+            .and_then(|worker| self.links.get_mut(worker))
+        {
+            Some(link) => {
+                link.put(Order::Leg(leg, order));
+                Ok(())
+            }
+            None => self.here.apply_to_leg(leg, order),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::handle::{COMMANDS_MAX, Command, MediaHandle};
 use super::intake::Intake;
+use super::threads::Threads;
 use super::transmit::SocketTransmit;
 use super::{Drops, MediaConfig};
 use arc_swap::ArcSwap;
@@ -31,14 +32,22 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let now = Instant::now();
     let socket = bind(config.listen)?;
     let local_addr = socket.local_addr()?;
+    let sending = socket.try_clone()?;
     let transmit = Box::new(SocketTransmit::new(socket.try_clone()?)?);
-    let core =
+    let threads = Threads::of(&config);
+    let mut core =
         Core::new(config, transmit, now).map_err(|error| io::Error::other(error.to_string()))?;
     let mut intake = Intake::new(socket)?;
     let poll = Poll::new()?;
     poll.registry()
         .register(&mut intake.socket, SOCKET, Interest::READABLE)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    for number in 1..threads.count {
+        let transmit = Box::new(SocketTransmit::new(sending.try_clone()?)?);
+        let worker = core.add_worker(transmit, now);
+        let waker = waker.clone();
+        threads.spawn(number, move || worker.run(&waker))?;
+    }
     let (commands, inbox) = sync_channel(COMMANDS_MAX);
     let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
     let drops = Arc::new(ArcSwap::from_pointee(Drops::default()));
@@ -55,9 +64,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         reported_at: now,
         published: 0,
     };
-    std::thread::Builder::new()
-        .name("media".to_owned())
-        .spawn(move || media.run())?;
+    threads.spawn(0, move || media.run())?;
     Ok(MediaHandle {
         commands,
         waker,
@@ -116,6 +123,7 @@ impl Thread {
             more_to_read = self.read_batch();
             let goes_on = self.take_commands();
             let now = Instant::now();
+            self.core.hear_workers(now);
             if self.core.next_timeout() <= now {
                 self.core.handle_timeout(now);
             }
@@ -139,8 +147,9 @@ impl Thread {
         let core = &mut self.core;
         for _ in 0..READS_MAX {
             let mut now = None;
-            let read = self.intake.read(|from, datagram| {
+            let read = self.intake.read(|from, datagram, more_follow| {
                 let now = *now.get_or_insert_with(Instant::now);
+                core.expect_more(more_follow);
                 core.handle_datagram(now, from, datagram);
             });
             if read.is_none() {

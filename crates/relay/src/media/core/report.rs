@@ -15,6 +15,7 @@ impl Core {
         let totals = self.shards.totals();
         Drops {
             not_sent: totals.dropped,
+            worker_behind: self.shards.orders_dropped(),
             socket_refused: totals.refused,
             ..self.counters
         }

@@ -1,12 +1,14 @@
 //! One sending half: routes, and the wires of the legs that it sends to.
 
+mod link;
 mod order;
 mod wires;
 
 use super::LegId;
 use super::transmit::Transmit;
-use forwarding::{Arrival, Refusal, Router, StreamId, StreamStats};
-pub(super) use order::{Connection, LegOrder, Sending};
+use forwarding::{Arrival, Refusal, Router, StreamId, StreamSpec, StreamStats};
+pub(super) use link::{Figures, FromWorker, Link, WorkerEnd, link};
+pub(super) use order::{Connection, LegOrder, Order, Sending, StreamOrder};
 use std::time::{Duration, Instant};
 use wires::Wires;
 pub(super) use wires::{WireFigures, Wish};
@@ -68,6 +70,30 @@ impl Shard {
         let clock = self.clock();
         self.router
             .handle_sender_report(stream, ntp, rtp, clock, &mut self.wires);
+    }
+
+    /// Does to a stream what another shard's router has done. It asks for nothing that is missing: one router does.
+    pub(super) fn apply_to_stream(&mut self, ssrc: u32, order: &StreamOrder) {
+        let clock = self.clock();
+        if let StreamOrder::Open(spec) = order {
+            let spec = StreamSpec {
+                resend: false,
+                ..*spec
+            };
+            if let Err(refusal) = self.router.open_stream(spec, clock) {
+                tracing::warn!(ssrc, %refusal, "stream refused by a worker's router");
+            }
+            return;
+        }
+        let Some(stream) = self.router.stream_by_ssrc(ssrc) else {
+            return;
+        };
+        match order {
+            StreamOrder::Open(_) => {}
+            StreamOrder::Rtp(packet) => drop(self.handle_rtp(stream, packet)),
+            StreamOrder::SenderReport { ntp, rtp } => self.handle_sender_report(stream, *ntp, *rtp),
+            StreamOrder::Close => self.router.close_stream(stream),
+        }
     }
 
     pub(super) fn apply_to_leg(&mut self, id: LegId, order: LegOrder) -> Result<(), Refusal> {

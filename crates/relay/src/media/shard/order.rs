@@ -1,10 +1,31 @@
-//! What a shard is told about its legs.
+//! What a shard is told. Streams go by SSRC, because each shard's router has stream ids of its own.
 
+use crate::media::LegId;
 use crate::media::rtcp::{Block, Writer};
 use crate::media::srtp::Sender;
-use forwarding::{Layer, SlotSpec, SourceId};
+use forwarding::{Layer, SlotSpec, SourceId, StreamSpec};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// One thing to do.
+pub(in crate::media) enum Order {
+    /// Of the stream of this SSRC; every shard is told.
+    Stream(u32, StreamOrder),
+    /// Of a leg; its shard is told.
+    Leg(LegId, LegOrder),
+}
+
+/// What becomes of a stream.
+pub(in crate::media) enum StreamOrder {
+    Open(StreamSpec),
+    /// A packet in canonical form, maybe a duplicate.
+    Rtp(Vec<u8>),
+    SenderReport {
+        ntp: u64,
+        rtp: u32,
+    },
+    Close,
+}
 
 /// What becomes of a leg.
 pub(in crate::media) enum LegOrder {
@@ -55,4 +76,23 @@ pub(in crate::media) enum Sending {
     Trunk,
     /// Only RTCP: it publishes, or is a parent.
     Reports,
+}
+
+impl Order {
+    /// May it be left out when a worker is behind? Late media and late feedback are useless, and the next will come.
+    pub(in crate::media) fn is_droppable(&self) -> bool {
+        match self {
+            Self::Stream(_, order) => match order {
+                StreamOrder::Rtp(_) | StreamOrder::SenderReport { .. } => true,
+                StreamOrder::Open(_) | StreamOrder::Close => false,
+            },
+            Self::Leg(_, order) => matches!(
+                order,
+                LegOrder::Nack { .. }
+                    | LegOrder::KeyframeRequest { .. }
+                    | LegOrder::Block(_)
+                    | LegOrder::RoundTrip(_)
+            ),
+        }
+    }
 }

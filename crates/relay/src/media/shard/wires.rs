@@ -92,6 +92,13 @@ impl Wires {
         })
     }
 
+    /// The figures of every leg.
+    pub(in crate::media) fn all_figures(&self) -> LegMap<WireFigures> {
+        let legs = self.by_leg.keys();
+        legs.filter_map(|leg| Some((*leg, self.figures(*leg)?)))
+            .collect()
+    }
+
     pub(super) fn move_to(&mut self, leg: LegId, to: SocketAddr) {
         if let Some(wire) = self.by_leg.get_mut(&leg) {
             wire.to = to;

@@ -200,7 +200,7 @@ fn joined_datagrams_are_taken_apart() {
         poll.poll(&mut events, Some(Duration::from_millis(100)))
             .expect("polled");
         while intake
-            .read(|source, datagram| seen.push((source, datagram.to_vec())))
+            .read(|source, datagram, _| seen.push((source, datagram.to_vec())))
             .is_some()
         {}
     }

@@ -24,6 +24,8 @@ fn core(now: Instant) -> (Core, Recorder) {
             certificate,
             ssrc_block: 1,
             legs_max: 8,
+            workers: 1,
+            pin_cores: Vec::new(),
         },
         Box::new(sent.clone()),
         now,

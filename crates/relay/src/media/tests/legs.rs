@@ -7,7 +7,7 @@ use protocol::{LegRole, LegState};
 use std::time::Duration;
 
 #[test]
-fn a_leg_is_reported_from_opening_to_loss() {
+pub(super) fn a_leg_is_reported_from_opening_to_loss() {
     let mut world = World::new();
     let relay = world.relay();
     let before = world.relays[relay].core.version();
@@ -32,7 +32,7 @@ fn a_leg_is_reported_from_opening_to_loss() {
 }
 
 #[test]
-fn a_leg_nobody_connects_to_is_given_up() {
+pub(super) fn a_leg_nobody_connects_to_is_given_up() {
     let mut world = World::new();
     let relay = world.relay();
     let address = "192.168.0.9:9".parse().expect("an address");
@@ -54,7 +54,7 @@ fn a_leg_nobody_connects_to_is_given_up() {
 }
 
 #[test]
-fn a_certificate_other_than_the_offers_ends_the_leg() {
+pub(super) fn a_certificate_other_than_the_offers_ends_the_leg() {
     let mut world = World::new();
     let relay = world.relay();
     let address = "192.168.0.9:9".parse().expect("an address");
@@ -84,7 +84,7 @@ fn a_certificate_other_than_the_offers_ends_the_leg() {
 }
 
 #[test]
-fn a_peer_may_move_with_a_verified_check() {
+pub(super) fn a_peer_may_move_with_a_verified_check() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -111,7 +111,7 @@ fn a_peer_may_move_with_a_verified_check() {
 }
 
 #[test]
-fn an_address_a_leg_forgets_stays_with_whoever_has_it_now() {
+pub(super) fn an_address_a_leg_forgets_stays_with_whoever_has_it_now() {
     let mut world = World::new();
     let relay = world.relay();
     let a = world.publisher(relay, "A");
@@ -140,7 +140,7 @@ fn an_address_a_leg_forgets_stays_with_whoever_has_it_now() {
 }
 
 #[test]
-fn a_hall_that_writes_its_neighbours_address_does_not_get_it() {
+pub(super) fn a_hall_that_writes_its_neighbours_address_does_not_get_it() {
     let mut world = World::new();
     let relay = world.relay();
     let a = world.publisher(relay, "A");
@@ -177,7 +177,7 @@ fn a_hall_that_writes_its_neighbours_address_does_not_get_it() {
 }
 
 #[test]
-fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
+pub(super) fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
     let mut world = World::new();
     let relay = world.relay();
     let first = world.publisher(relay, "A");
@@ -192,7 +192,7 @@ fn the_second_publisher_of_a_hall_ends_the_first_and_no_other() {
 }
 
 #[test]
-fn a_site_that_leaves_the_plan_has_half_a_minute_and_a_conference_that_ends_none() {
+pub(super) fn a_site_that_leaves_the_plan_has_half_a_minute_and_a_conference_that_ends_none() {
     let mut world = World::new();
     let relay = world.relay();
     let now = world.now;
@@ -227,7 +227,7 @@ fn a_site_that_leaves_the_plan_has_half_a_minute_and_a_conference_that_ends_none
 }
 
 #[test]
-fn the_control_room_leaves_room_for_halls() {
+pub(super) fn the_control_room_leaves_room_for_halls() {
     let mut world = World::new();
     let relay = world.relay();
     for _ in 0..16 {
@@ -255,7 +255,7 @@ fn the_control_room_leaves_room_for_halls() {
 }
 
 #[test]
-fn the_bound_on_legs_holds() {
+pub(super) fn the_bound_on_legs_holds() {
     let mut world = World::new();
     let relay = world.relay();
     let address = "192.168.0.9:9".parse().expect("an address");

@@ -34,7 +34,7 @@ pub(super) fn has(compounds: &[Vec<u8>], wanted: impl Fn(&Item<'_>) -> bool) -> 
 }
 
 #[test]
-fn a_hall_sees_and_hears_another_one() {
+pub(super) fn a_hall_sees_and_hears_another_one() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -91,7 +91,7 @@ fn a_hall_sees_and_hears_another_one() {
 }
 
 #[test]
-fn chromium_gets_gcm_and_an_old_device_what_it_can() {
+pub(super) fn chromium_gets_gcm_and_an_old_device_what_it_can() {
     let mut world = World::new();
     let relay = world.relay();
     let hub = world.publisher(relay, "HUB");
@@ -138,7 +138,7 @@ fn chromium_gets_gcm_and_an_old_device_what_it_can() {
 }
 
 #[test]
-fn a_lost_packet_is_sent_again_bit_by_bit() {
+pub(super) fn a_lost_packet_is_sent_again_bit_by_bit() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -174,7 +174,7 @@ fn a_lost_packet_is_sent_again_bit_by_bit() {
 }
 
 #[test]
-fn a_hall_that_lost_its_picture_gets_the_publisher_to_send_a_keyframe() {
+pub(super) fn a_hall_that_lost_its_picture_gets_the_publisher_to_send_a_keyframe() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -195,7 +195,7 @@ fn a_hall_that_lost_its_picture_gets_the_publisher_to_send_a_keyframe() {
 }
 
 #[test]
-fn a_hole_in_what_a_publisher_sends_is_asked_for_and_reported() {
+pub(super) fn a_hole_in_what_a_publisher_sends_is_asked_for_and_reported() {
     let mut world = World::new();
     let relay = world.relay();
     let hub = world.publisher(relay, "HUB");
@@ -215,7 +215,7 @@ fn a_hole_in_what_a_publisher_sends_is_asked_for_and_reported() {
 }
 
 #[test]
-fn sender_reports_keep_picture_and_sound_in_step() {
+pub(super) fn sender_reports_keep_picture_and_sound_in_step() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -248,7 +248,7 @@ fn sender_reports_keep_picture_and_sound_in_step() {
 }
 
 #[test]
-fn when_the_program_dies_the_next_in_line_takes_over_and_no_hall_sees_itself() {
+pub(super) fn when_the_program_dies_the_next_in_line_takes_over_and_no_hall_sees_itself() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -288,7 +288,7 @@ fn when_the_program_dies_the_next_in_line_takes_over_and_no_hall_sees_itself() {
 }
 
 #[test]
-fn the_control_room_watches_a_hall_and_the_floor_fills_its_slot() {
+pub(super) fn the_control_room_watches_a_hall_and_the_floor_fills_its_slot() {
     let mut world = World::new();
     let relay = world.relay();
     let mut with_floor = plan(1, &["HUB"], vec![], vec![]);

@@ -14,5 +14,6 @@ mod socket;
 mod strangers;
 mod trunk_sessions;
 mod trunks;
+mod two_workers;
 mod wire;
 mod world;

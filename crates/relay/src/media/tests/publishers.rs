@@ -8,7 +8,7 @@ use protocol::LegRole;
 use std::time::Duration;
 
 #[test]
-fn a_restarted_encoder_is_a_new_stream_and_the_picture_goes_on() {
+pub(super) fn a_restarted_encoder_is_a_new_stream_and_the_picture_goes_on() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -40,7 +40,7 @@ fn a_restarted_encoder_is_a_new_stream_and_the_picture_goes_on() {
 }
 
 #[test]
-fn stragglers_of_an_encoder_that_is_gone_use_up_no_numbers() {
+pub(super) fn stragglers_of_an_encoder_that_is_gone_use_up_no_numbers() {
     let mut world = World::new();
     let relay = world.relay();
     let hub = world.publisher(relay, "HUB");
@@ -58,7 +58,7 @@ fn stragglers_of_an_encoder_that_is_gone_use_up_no_numbers() {
 }
 
 #[test]
-fn a_publisher_that_restarts_again_and_again_is_slowed_down() {
+pub(super) fn a_publisher_that_restarts_again_and_again_is_slowed_down() {
     let mut world = World::new();
     let relay = world.relay();
     let hub = world.publisher(relay, "HUB");
@@ -73,7 +73,7 @@ fn a_publisher_that_restarts_again_and_again_is_slowed_down() {
 }
 
 #[test]
-fn a_publisher_that_jumps_in_its_numbering_is_seen_again() {
+pub(super) fn a_publisher_that_jumps_in_its_numbering_is_seen_again() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]
@@ -94,7 +94,7 @@ fn a_publisher_that_jumps_in_its_numbering_is_seen_again() {
 }
 
 #[test]
-fn a_hall_that_floods_is_limited_and_its_neighbour_is_not() {
+pub(super) fn a_hall_that_floods_is_limited_and_its_neighbour_is_not() {
     let mut world = World::new();
     let relay = world.relay();
     world.relays[relay]

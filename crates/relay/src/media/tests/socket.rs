@@ -72,12 +72,14 @@ impl Peer {
 }
 
 /// A media thread on a port of its own, whose program is `HUB`.
-pub(super) fn media_thread(legs_max: usize) -> MediaHandle {
+pub(super) fn media_thread(legs_max: usize, workers: usize) -> MediaHandle {
     let media = start(MediaConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         certificate: MediaCertificate::generate().expect("a certificate"),
         ssrc_block: 9,
         legs_max,
+        workers,
+        pin_cores: Vec::new(),
     })
     .expect("a media thread");
     media
@@ -88,28 +90,41 @@ pub(super) fn media_thread(legs_max: usize) -> MediaHandle {
 
 #[tokio::test]
 async fn a_picture_crosses_a_real_socket_and_the_handle_tells() {
-    let media = media_thread(2);
+    a_picture_crosses(1).await;
+}
+
+#[tokio::test]
+async fn two_threads_send_by_one_socket() {
+    a_picture_crosses(2).await;
+}
+
+async fn a_picture_crosses(workers: usize) {
+    let media = media_thread(3, workers);
     assert_ne!(media.local_addr().port(), 0);
     let mut changed = media.changed();
 
     let mut hub = Peer::join(&media, LegRole::Publish, "HUB", LegMedia::Publish(tracks())).await;
     let mut hall = Peer::join(&media, LegRole::Watch, "A", LegMedia::Watch(slots())).await;
+    let mut other = Peer::join(&media, LegRole::Watch, "B", LegMedia::Watch(slots())).await;
     for i in 0..30u16 {
         let packet = hub
             .guest
             .seal_rtp(&vp8(VIDEO_SSRC, i, 3000 * u32::from(i), i == 0));
         hub.send(&packet);
     }
-    hall.until("30 pictures", |guest| guest.rtp.len() >= 30);
-    assert_eq!(hall.guest.unreadable, 0);
+    for hall in [&mut hall, &mut other] {
+        hall.until("30 pictures", |guest| guest.rtp.len() >= 30);
+        assert_eq!(hall.guest.unreadable, 0);
+    }
 
     let told = async {
         loop {
             let report = media.report();
-            if report.feeds.len() == 1 && report.legs.len() == 2 && report.feeds[0].watchers == 1 {
+            if report.feeds.len() == 1 && report.legs.len() == 3 && report.feeds[0].watchers == 2 {
                 break report;
             }
-            changed.changed().await.expect("the thread lives");
+            // Figures come twice a second, whether anything changed or not.
+            let _ = tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
         }
     };
     let report = tokio::time::timeout(Duration::from_secs(30), told)
@@ -126,9 +141,10 @@ async fn a_picture_crosses_a_real_socket_and_the_handle_tells() {
         remote_fingerprints: vec![hub.guest.fingerprint()],
         media: LegMedia::Watch(slots()),
     });
-    assert_eq!(refused.await, Err(MediaError::TooManyLegs { legs_max: 2 }));
+    assert_eq!(refused.await, Err(MediaError::TooManyLegs { legs_max: 3 }));
 
     media.stop().expect("told");
     hub.until("goodbye", |guest| guest.closed);
     hall.until("goodbye", |guest| guest.closed);
+    other.until("goodbye", |guest| guest.closed);
 }

@@ -186,7 +186,7 @@ fn assert_no_hole(watcher: &Peer, frames: usize) {
 /// As fast as the halls get their packets; a slow machine takes longer and sees the same.
 #[tokio::test]
 async fn ten_thousand_packets_a_second_of_strangers_leave_no_hole_and_get_no_byte() {
-    let media = media_thread(8);
+    let media = media_thread(8, 2);
     let mut hub = Peer::join(&media, LegRole::Publish, "HUB", LegMedia::Publish(tracks())).await;
     let mut halls = watchers(&media).await;
     let mut strangers = Strangers::new(media.local_addr(), &halls[0].guest.relay_ice.ufrag);

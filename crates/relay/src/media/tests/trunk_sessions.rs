@@ -28,7 +28,7 @@ fn tap(world: &mut World, from: usize, to: usize) -> Rc<RefCell<Vec<Vec<u8>>>> {
 }
 
 #[test]
-fn neither_an_old_check_nor_a_new_dialler_tears_a_live_trunk_down() {
+pub(super) fn neither_an_old_check_nor_a_new_dialler_tears_a_live_trunk_down() {
     let (mut world, parent, child, hub, _) = tree();
     let seen = tap(&mut world, child, parent);
     world.pass(Duration::from_secs(2));
@@ -76,7 +76,7 @@ fn neither_an_old_check_nor_a_new_dialler_tears_a_live_trunk_down() {
 }
 
 #[test]
-fn a_new_feed_is_announced_alone_and_reports_fit_their_datagrams() {
+pub(super) fn a_new_feed_is_announced_alone_and_reports_fit_their_datagrams() {
     let sites: Vec<String> = (0..24).map(|n| format!("SITE-{n}")).collect();
     let names: Vec<&str> = sites.iter().map(String::as_str).collect();
     let mut world = World::new();
@@ -108,7 +108,7 @@ fn a_new_feed_is_announced_alone_and_reports_fit_their_datagrams() {
 }
 
 #[test]
-fn what_one_parent_ends_the_other_one_still_brings() {
+pub(super) fn what_one_parent_ends_the_other_one_still_brings() {
     let mut world = World::new();
     let [top, middle, leaf] = [world.relay(), world.relay(), world.relay()];
     let feeds = ["HUB"];
@@ -154,7 +154,7 @@ fn what_one_parent_ends_the_other_one_still_brings() {
 }
 
 #[test]
-fn a_trunk_that_has_carried_all_the_ssrcs_it_can_begins_a_new_session() {
+pub(super) fn a_trunk_that_has_carried_all_the_ssrcs_it_can_begins_a_new_session() {
     let (mut world, parent, child, _, _) = tree();
     let track = |n: u32| PublishedTrack {
         mid: n.to_string(),
@@ -196,7 +196,7 @@ fn a_trunk_that_has_carried_all_the_ssrcs_it_can_begins_a_new_session() {
 }
 
 #[test]
-fn a_short_trunk_is_asked_again_sooner() {
+pub(super) fn a_short_trunk_is_asked_again_sooner() {
     let (mut world, parent, child, hub, _) = tree();
     play(&mut world, hub, 0..100);
     let (above, below) = (world.relays[parent].address, world.relays[child].address);

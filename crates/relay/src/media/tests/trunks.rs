@@ -37,7 +37,7 @@ pub(super) fn play(world: &mut World, hub: usize, sequences: std::ops::Range<u16
 }
 
 #[test]
-fn the_program_reaches_a_hall_two_hops_away() {
+pub(super) fn the_program_reaches_a_hall_two_hops_away() {
     let (mut world, parent, child, hub, hall) = tree();
     play(&mut world, hub, 0..50);
     assert_eq!(
@@ -56,7 +56,7 @@ fn the_program_reaches_a_hall_two_hops_away() {
 }
 
 #[test]
-fn a_packet_lost_on_the_trunk_is_repaired_before_the_hall_asks() {
+pub(super) fn a_packet_lost_on_the_trunk_is_repaired_before_the_hall_asks() {
     let (mut world, parent, _, hub, hall) = tree();
     play(&mut world, hub, 0..5);
     let from = world.relays[parent].address;
@@ -83,7 +83,7 @@ fn a_packet_lost_on_the_trunk_is_repaired_before_the_hall_asks() {
 }
 
 #[test]
-fn a_restarted_parent_is_dialled_again() {
+pub(super) fn a_restarted_parent_is_dialled_again() {
     let (mut world, parent, child, hub, hall) = tree();
     play(&mut world, hub, 0..10);
     world.restart(parent);
@@ -110,7 +110,7 @@ fn a_restarted_parent_is_dialled_again() {
 }
 
 #[test]
-fn a_restarted_child_is_taken_back_once_its_old_session_is_silent() {
+pub(super) fn a_restarted_child_is_taken_back_once_its_old_session_is_silent() {
     let (mut world, parent, child, hub, _) = tree();
     play(&mut world, hub, 0..10);
     world.restart(child);
@@ -132,7 +132,7 @@ fn a_restarted_child_is_taken_back_once_its_old_session_is_silent() {
 }
 
 #[test]
-fn a_feed_taken_out_of_the_plan_ends_below_and_the_trunk_stays() {
+pub(super) fn a_feed_taken_out_of_the_plan_ends_below_and_the_trunk_stays() {
     let (mut world, parent, child, hub, _) = tree();
     play(&mut world, hub, 0..10);
     assert_eq!(world.report(child).feeds.len(), 2);
@@ -157,7 +157,7 @@ fn a_feed_taken_out_of_the_plan_ends_below_and_the_trunk_stays() {
 }
 
 #[test]
-fn a_publisher_that_leaves_ends_its_feed_on_every_level() {
+pub(super) fn a_publisher_that_leaves_ends_its_feed_on_every_level() {
     let (mut world, parent, child, hub, _) = tree();
     play(&mut world, hub, 0..10);
     let leg = world.report(parent).legs.len();
@@ -168,7 +168,7 @@ fn a_publisher_that_leaves_ends_its_feed_on_every_level() {
 }
 
 #[test]
-fn a_stranger_with_the_trunks_password_but_another_certificate_gets_nothing() {
+pub(super) fn a_stranger_with_the_trunks_password_but_another_certificate_gets_nothing() {
     let mut world = World::new();
     let (parent, child) = (world.relay(), world.relay());
     let impostor = world.relay();

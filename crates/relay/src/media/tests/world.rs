@@ -3,11 +3,13 @@
 use super::guest::Guest;
 use super::recorder::Recorder;
 use crate::media::core::Core;
+use crate::media::worker::Worker;
 use crate::media::{
     Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
     PublishExtensions, PublishedTrack, SlotPurpose, WatchExtensions, WatchSlot,
 };
 use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan, SiteCode};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -18,9 +20,32 @@ pub(crate) const AUDIO_SSRC: u32 = 0xaaaa_0002;
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     pub(crate) core: Core,
+    /// Its other sending threads, here without threads.
+    workers: Vec<Worker>,
     /// What it sent.
     pub(crate) sent: Recorder,
     pub(crate) certificate: MediaCertificate,
+}
+
+impl Relay {
+    /// Its sending threads do what they were told, and tell the core what they have to say.
+    fn turn(&mut self, now: Instant) {
+        for worker in &mut self.workers {
+            worker.turn_inline(now);
+        }
+        self.core.hear_workers(now);
+    }
+}
+
+thread_local! {
+    /// Sending threads of the relays that this test makes.
+    static WORKERS: Cell<usize> = const { Cell::new(1) };
+}
+
+/// Tells a story once more, with relays of this many sending threads.
+pub(crate) fn with_workers(workers: usize, story: fn()) {
+    WORKERS.set(workers);
+    story();
 }
 
 /// Whether a datagram vanishes: from, to, bytes.
@@ -53,10 +78,11 @@ impl World {
         let certificate = MediaCertificate::generate().expect("a certificate");
         let address = SocketAddr::from(([10, 0, 0, n], 5004));
         let sent = Recorder::default();
-        let core = self.core(address, &certificate, u16::from(n), &sent);
+        let (core, workers) = self.core(address, &certificate, u16::from(n), &sent);
         self.relays.push(Relay {
             address,
             core,
+            workers,
             sent,
             certificate,
         });
@@ -69,26 +95,33 @@ impl World {
         certificate: &MediaCertificate,
         ssrc_block: u16,
         sent: &Recorder,
-    ) -> Core {
+    ) -> (Core, Vec<Worker>) {
         let config = MediaConfig {
             listen: address,
             certificate: certificate.clone(),
             ssrc_block,
             legs_max: 64,
+            workers: WORKERS.get(),
+            pin_cores: Vec::new(),
         };
-        Core::new(config, Box::new(sent.clone()), self.now).expect("a core")
+        let mut core = Core::new(config, Box::new(sent.clone()), self.now).expect("a core");
+        let workers = (1..WORKERS.get())
+            .map(|_| core.add_worker(Box::new(sent.clone()), self.now))
+            .collect();
+        (core, workers)
     }
 
     /// The process dies and comes back with its certificate and nothing else.
     pub(crate) fn restart(&mut self, relay: usize) {
         let block = relay as u16 + 1;
-        let core = self.core(
+        let (core, workers) = self.core(
             self.relays[relay].address,
             &self.relays[relay].certificate,
             block,
             &self.relays[relay].sent,
         );
         self.relays[relay].core = core;
+        self.relays[relay].workers = workers;
     }
 
     fn guest(&mut self, relay: usize) -> usize {
@@ -195,6 +228,7 @@ impl World {
         for _ in 0..1000 {
             let mut mail = Vec::new();
             for relay in &mut self.relays {
+                relay.turn(self.now);
                 let sent = relay.sent.take().into_iter();
                 mail.extend(sent.map(|(to, bytes)| (relay.address, to, bytes)));
             }
