@@ -6,15 +6,20 @@
 //! | `POST /whep/{site}` | the hall | watch program and floor |
 //! | `POST /whep/{site}/return` | who holds a `watch_site` token | watch that hall's own feed |
 //! | `POST /whep/program` | who holds a `watch_program` token | watch the program |
+//! | `PATCH /session/{id}` | who made it | trickle candidates, restart ICE |
+//! | `POST /session/{id}/layer` | who made it | choose how good a picture is sent |
 //! | `DELETE /session/{id}` | who made it | end |
 //!
-//! Candidates are complete in the answer, so there is no trickle and no ICE restart: `PATCH` is 405.
-//! Refusals come in this order: 405, 401, 429, 403, 404, 415, 413, 400, 503.
+//! Refusals come in this order: at an endpoint 405, 401, 429, 403, 404, 415, 413, 400, 503; at a session 405, 401,
+//! 404, 403, 415, 428, 413, 400, 412, 429, 503.
 
+mod body;
 mod cors;
 mod flood;
+mod layer;
 mod open;
 mod refusal;
+mod session;
 mod sessions;
 
 pub use open::role_name;
@@ -29,9 +34,8 @@ use crate::metrics::RelayMetrics;
 use crate::plan::Plan;
 use crate::token::{Grant, TokenRefusal, Tokens};
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, post};
@@ -101,7 +105,16 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/whep/program", endpoint(post(open::watch_program)))
         .route("/whep/{site}", endpoint(post(open::watch)))
         .route("/whep/{site}/return", endpoint(post(open::watch_return)))
-        .route("/session/{id}", delete(end).fallback(not_a_session_method))
+        .route(
+            "/session/{id}",
+            delete(session::end)
+                .patch(session::patch)
+                .fallback(not_a_session_method),
+        )
+        .route(
+            "/session/{id}/layer",
+            post(layer::choose).fallback(not_a_layer_method),
+        )
         .fallback(nowhere)
         .layer(middleware::from_fn_with_state(
             gateway.clone(),
@@ -121,14 +134,18 @@ async fn not_an_endpoint_method() -> Refusal {
 
 async fn not_a_session_method() -> Refusal {
     Refusal::method(
-        "DELETE, OPTIONS",
-        "Candidates are complete in the answer: neither trickle nor ICE restart by PATCH; open a new session instead.",
+        "DELETE, PATCH, OPTIONS",
+        "DELETE ends a session, PATCH with an SDP fragment restarts its ICE.",
     )
+}
+
+async fn not_a_layer_method() -> Refusal {
+    Refusal::method("POST, OPTIONS", "POST {\"layer\": \"low\"} here.")
 }
 
 async fn nowhere() -> Refusal {
     Refusal::not_found(
-        "this relay serves /whip/{site}, /whep/{site}, /whep/{site}/return, /whep/program and /session/{id}",
+        "this relay serves /whip/{site}, /whep/{site}, /whep/{site}/return, /whep/program, /session/{id} and /session/{id}/layer",
     )
 }
 
@@ -147,31 +164,6 @@ async fn count_refusals(
             .inc();
     }
     response
-}
-
-async fn end(
-    State(gateway): State<Arc<Gateway>>,
-    headers: HeaderMap,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<StatusCode, Refusal> {
-    let grant = gateway
-        .tokens
-        .check_maker(authorization(&headers))
-        .map_err(refuse_token)?;
-    let unknown = || Refusal::not_found("no such session; it may have ended");
-    let Path(id) = id.map_err(|_| unknown())?;
-    let session = gateway.sessions.get(&id).ok_or_else(unknown)?;
-    if session.owner != grant {
-        return Err(Refusal::forbidden(
-            "only the token that made a session ends it",
-        ));
-    }
-    gateway
-        .media
-        .close_leg(session.leg)
-        .map_err(|error| Refusal::unavailable("media_busy", error.to_string()))?;
-    gateway.sessions.remove(&id);
-    Ok(StatusCode::OK)
 }
 
 impl Gateway {

@@ -1,27 +1,24 @@
 //! Opening sessions: an offer comes in by POST, an answer goes out with 201.
 
-use super::sessions::Session;
-use super::{Gateway, Refusal};
-use crate::media::{IceCredentials, LegSpec, MediaError};
+use super::body::{check_media_type, read};
+use super::refusal::Takes;
+use super::sessions::{Ice, Session};
+use super::{Gateway, Refusal, layer};
+use crate::media::{IceCredentials, Layer, LegMedia, LegOpened, LegSpec, MediaError};
 use crate::sdp::{
     self, Fault, HALL_SLOTS, Local, Negotiated, OFFER_BYTES_MAX, Offer, SINGLE_SLOTS,
 };
 use crate::token::Grant;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::StreamExt;
-use protocol::{LegRole, MediaScope, SiteCode};
+use protocol::{LegRole, MediaKind, MediaScope, SiteCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// A client that trickles its body slower than this holds a connection for nothing.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
+use std::time::Instant;
 
 type Shared = State<Arc<Gateway>>;
 type Opened = Result<Response, Refusal>;
@@ -62,10 +59,12 @@ impl Gateway {
             return Err(Refusal::flooded());
         }
         let site = self.admit(role, site, &grant)?;
-        check_media_type(&parts.headers)?;
-        let bytes = read(&parts.headers, body).await?;
+        check_media_type(&parts.headers, Takes::OFFER)?;
+        let layer_max = layer::asked_for(&parts.uri)?;
+        let bytes = read(&parts.headers, body, OFFER_BYTES_MAX).await?;
         let offer = Offer::parse(&bytes).map_err(|fault| refuse_offer(&fault))?;
-        let negotiated = negotiate(role, &offer).map_err(|fault| refuse_offer(&fault))?;
+        let negotiated =
+            negotiate(role, &offer, layer_max).map_err(|fault| refuse_offer(&fault))?;
         self.answer(role, site, grant, &offer, negotiated).await
     }
 
@@ -130,6 +129,12 @@ impl Gateway {
         } = negotiated;
         let session = random_id()?;
         let credentials = IceCredentials::random();
+        let ice = Ice {
+            ufrag: credentials.ufrag.clone(),
+            remote: transport.credentials.clone(),
+            tagged: offer.transport_line(&replies),
+        };
+        let slots = slots(&media);
         let spec = LegSpec {
             session: session.clone(),
             role,
@@ -139,19 +144,45 @@ impl Gateway {
             remote_fingerprints: transport.fingerprints,
             media,
         };
-        let opened = self
-            .media
-            .open_leg(spec)
-            .await
-            .map_err(|error| refuse_leg(&error))?;
+        let opened = self.open_leg(spec, &owner).await?;
         let kept = Session {
             leg: opened.leg,
             role,
             owner,
             since: Instant::now(),
+            slots,
+            ice: Arc::new(tokio::sync::Mutex::new(ice)),
         };
-        for leg in self.sessions.insert(session.clone(), kept) {
-            tracing::info!(%leg, by = %opened.leg, ?role, "leg {leg} gives way to leg {}", opened.leg);
+        self.keep(&session, kept);
+        let local = Local {
+            session_number: u64::from(opened.leg.0) + 1,
+            credentials: &credentials,
+            fingerprint: self.fingerprint,
+            candidates: &self.candidates,
+        };
+        let answer = offer.answer(&local, &replies, &opened);
+        Ok(self.created(role, &session, &credentials.ufrag, answer))
+    }
+
+    /// On a full relay a hall that publishes anew takes its own place: its old session is closed first.
+    async fn open_leg(&self, spec: LegSpec, owner: &Grant) -> Result<LegOpened, Refusal> {
+        let role = spec.role;
+        let mut opened = self.media.open_leg(spec.clone()).await;
+        if let (LegRole::Publish, Err(MediaError::TooManyLegs { .. })) = (role, &opened)
+            && let Some(old) = self.sessions.take_publisher(owner)
+        {
+            tracing::info!(leg = %old, "the relay is full: leg {old} gives way to its own hall");
+            // Commands are done in their order.
+            let _ = self.media.close_leg(old);
+            opened = self.media.open_leg(spec).await;
+        }
+        opened.map_err(|error| refuse_leg(&error))
+    }
+
+    fn keep(&self, id: &str, session: Session) {
+        let (by, role) = (session.leg, session.role);
+        for leg in self.sessions.insert(id.to_owned(), session) {
+            tracing::info!(%leg, %by, ?role, "leg {leg} gives way to leg {by}");
             // One that cannot be told now ends when its peer is gone; the bound on legs holds all the same.
             let _ = self.media.close_leg(leg);
         }
@@ -159,41 +190,51 @@ impl Gateway {
             .sessions_opened
             .with_label_values(&[role_name(role)])
             .inc();
-        let local = Local {
-            session_number: u64::from(opened.leg.0) + 1,
-            credentials: &credentials,
-            fingerprint: self.fingerprint,
-            candidates: &self.candidates,
-        };
-        Ok(self.created(&session, offer.answer(&local, &replies, &opened)))
     }
 
-    fn created(&self, session: &str, answer: String) -> Response {
+    fn created(&self, role: LegRole, session: &str, ice: &str, answer: String) -> Response {
+        let location = format!("/session/{session}");
         let mut response = (
             StatusCode::CREATED,
             [
-                (header::CONTENT_TYPE, "application/sdp".to_owned()),
-                (header::LOCATION, format!("/session/{session}")),
+                (header::CONTENT_TYPE, Takes::OFFER.media_type.to_owned()),
+                (header::ETAG, format!("\"{ice}\"")),
+                (header::LOCATION, location.clone()),
             ],
             answer,
         )
             .into_response();
+        let headers = response.headers_mut();
         for link in &self.links {
-            response.headers_mut().append(header::LINK, link.clone());
+            headers.append(header::LINK, link.clone());
+        }
+        if role != LegRole::Publish
+            && let Ok(link) = HeaderValue::try_from(layer::link(&location))
+        {
+            headers.append(header::LINK, link);
         }
         // An answer holds an ICE password: no cache may keep it.
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 }
 
-fn negotiate(role: LegRole, offer: &Offer) -> Result<Negotiated, Fault> {
+/// Mid and kind of every slot of a watcher.
+fn slots(media: &LegMedia) -> Arc<[(String, MediaKind)]> {
+    match media {
+        LegMedia::Publish(_) => Arc::new([]),
+        LegMedia::Watch(slots) => slots
+            .iter()
+            .map(|slot| (slot.mid.clone(), slot.kind))
+            .collect(),
+    }
+}
+
+fn negotiate(role: LegRole, offer: &Offer, layer_max: Layer) -> Result<Negotiated, Fault> {
     match role {
         LegRole::Publish => sdp::publish(offer),
-        LegRole::Watch => sdp::watch(offer, HALL_SLOTS),
-        LegRole::Return | LegRole::Program => sdp::watch(offer, SINGLE_SLOTS),
+        LegRole::Watch => sdp::watch(offer, HALL_SLOTS, layer_max),
+        LegRole::Return | LegRole::Program => sdp::watch(offer, SINGLE_SLOTS, layer_max),
     }
 }
 
@@ -228,44 +269,6 @@ fn refuse_leg(error: &MediaError) -> Refusal {
             Refusal::unavailable("media_busy", error.to_string())
         }
     }
-}
-
-fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let found = headers
-        .get(header::CONTENT_TYPE)
-        .map_or("", |value| value.to_str().unwrap_or("?"));
-    let essence = found.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/sdp") {
-        Ok(())
-    } else {
-        Err(Refusal::media_type(
-            &found.chars().take(100).collect::<String>(),
-        ))
-    }
-}
-
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > OFFER_BYTES_MAX as u64) {
-        return Err(Refusal::too_large(OFFER_BYTES_MAX));
-    }
-    let whole = tokio::time::timeout(BODY_WITHIN, collect(body)).await;
-    whole.map_err(|_| Refusal::body_lost(format!("not here after {} s", BODY_WITHIN.as_secs())))?
-}
-
-async fn collect(body: Body) -> Result<Vec<u8>, Refusal> {
-    let mut whole = Vec::new();
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| Refusal::body_lost(error.to_string()))?;
-        if whole.len() + chunk.len() > OFFER_BYTES_MAX {
-            return Err(Refusal::too_large(OFFER_BYTES_MAX));
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole)
 }
 
 /// 128 random bits: whoever guesses an id could still not use it without the token.

@@ -7,6 +7,33 @@ use protocol::Problem;
 /// Clients that meet a full or starting relay come back after this, seconds.
 const RETRY_AFTER_S: u32 = 5;
 
+/// A media type that a route takes, and the header that announces it.
+#[derive(Clone, Copy, Debug)]
+pub struct Takes {
+    /// The one media type.
+    pub media_type: &'static str,
+    /// `accept-post` or `accept-patch`.
+    pub header: &'static str,
+}
+
+impl Takes {
+    /// Offers.
+    pub const OFFER: Self = Self {
+        media_type: "application/sdp",
+        header: "accept-post",
+    };
+    /// Pieces of ICE (RFC 8840 §9).
+    pub const FRAGMENT: Self = Self {
+        media_type: "application/trickle-ice-sdpfrag",
+        header: "accept-patch",
+    };
+    /// The choice of a layer.
+    pub const LAYER: Self = Self {
+        media_type: "application/json",
+        header: "accept-post",
+    };
+}
+
 /// A request that is not served, and why.
 #[derive(Debug)]
 pub struct Refusal(Box<Inner>);
@@ -112,28 +139,71 @@ impl Refusal {
 
     /// 413.
     pub fn too_large(bytes_max: usize) -> Self {
-        let detail = format!("an offer has at most {bytes_max} bytes");
+        let detail = format!("a body here has at most {bytes_max} bytes");
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
-            "The offer is too large",
+            "The body is too large",
             detail,
         )
     }
 
-    /// 415, with what is taken (RFC 9725 §4.2).
-    pub fn media_type(found: &str) -> Self {
-        let detail = format!("found Content-Type {found:?}, expected application/sdp");
+    /// 415, with what is taken under the header that says so for this method (RFC 9725 §4.2 and §4.3).
+    pub fn media_type(found: &str, expected: Takes) -> Self {
+        let Takes { media_type, header } = expected;
+        let detail = format!("found Content-Type {found:?}, expected {media_type}");
         let mut refusal = Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "media_type",
-            "Not a media type for offers",
+            "Not a media type taken here",
             detail,
         );
         refusal.0.header = Some((
-            HeaderName::from_static("accept-post"),
-            HeaderValue::from_static("application/sdp"),
+            HeaderName::from_static(header),
+            HeaderValue::from_static(media_type),
         ));
+        refusal
+    }
+
+    /// 400: an SDP fragment of ICE.
+    pub fn bad_fragment(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_fragment",
+            "The SDP fragment is refused",
+            detail,
+        )
+    }
+
+    /// 400: a layer that there is none of.
+    pub fn bad_layer(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_layer",
+            "Not a layer that can be chosen",
+            detail,
+        )
+    }
+
+    /// 412: the ICE session that is meant has been followed by another.
+    pub fn other_ice_session() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "other_ice_session",
+            "Another ICE session is running",
+            "If-Match names an ICE session that has been restarted since",
+        )
+    }
+
+    /// 428: a `PATCH` says which ICE session it means (RFC 9725 §4.3.1).
+    pub fn if_match_missing() -> Self {
+        let mut refusal = Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_missing",
+            "Say which ICE session is meant",
+            "no If-Match header",
+        );
+        refusal.0.hint = Some("Send If-Match with the ETag of the session, or * to restart ICE.");
         refusal
     }
 

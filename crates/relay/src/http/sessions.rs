@@ -1,10 +1,11 @@
 //! The sessions there are: what a `Location` stands for, and whose it is.
 
-use crate::media::LegId;
+use crate::media::{IceCredentials, LegId};
+use crate::sdp::Tagged;
 use crate::token::Grant;
-use protocol::{LegRole, MediaScope, RelayReport};
+use protocol::{LegRole, MediaKind, MediaScope, RelayReport};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Watching sessions of one hall kept at once: an agent uses two, a page one, and one may be closing.
@@ -28,6 +29,21 @@ pub struct Session {
     pub owner: Grant,
     /// When it was made.
     pub since: Instant,
+    /// Mid and kind of every slot, in slot order; empty when it publishes.
+    pub slots: Arc<[(String, MediaKind)]>,
+    /// Its ICE session; held while it is restarted, so that two restarts at once come one after the other.
+    pub ice: Arc<tokio::sync::Mutex<Ice>>,
+}
+
+/// The ICE session of a WHIP or WHEP session: a restart begins the next.
+#[derive(Clone, Debug)]
+pub struct Ice {
+    /// Our name in it, and its entity tag (RFC 9725 §4.3.1).
+    pub ufrag: String,
+    /// The peer's credentials.
+    pub remote: IceCredentials,
+    /// The m-line that carries it.
+    pub tagged: Tagged,
 }
 
 /// All sessions by id.
@@ -50,6 +66,18 @@ impl Sessions {
             .collect();
         by_id.insert(id, session);
         legs
+    }
+
+    /// Forgets the publishing session of this token holder and answers its leg: a full relay lets a hall come back only
+    /// in its own place.
+    pub fn take_publisher(&self, owner: &Grant) -> Option<LegId> {
+        let mut by_id = self.lock();
+        let own = |session: &Session| session.role == LegRole::Publish && session.owner == *owner;
+        let (id, leg) = by_id
+            .iter()
+            .find_map(|(id, session)| own(session).then(|| (id.clone(), session.leg)))?;
+        by_id.remove(&id);
+        Some(leg)
     }
 
     /// The session with this id.
@@ -114,6 +142,16 @@ mod tests {
                 conference: None,
             },
             since: Instant::now(),
+            slots: Arc::new([]),
+            ice: Arc::new(tokio::sync::Mutex::new(Ice {
+                ufrag: format!("{leg:04}"),
+                remote: IceCredentials::random(),
+                tagged: Tagged {
+                    name: "audio".into(),
+                    mid: None,
+                    bundle: Vec::new(),
+                },
+            })),
         }
     }
 

@@ -1,8 +1,7 @@
 //! Writing an answer (RFC 3264 §6, RFC 9429 §5.3).
 
-use super::codec::OfferedCodec;
-use super::{Offer, Section};
-use crate::media::{Codec, Fingerprint, IceCredentials, LegOpened, SlotSsrcs};
+use super::{Extensions, Offer, OfferedCodec, Rid, Section, Tagged, lines};
+use crate::media::{Fingerprint, IceCredentials, LegOpened};
 use protocol::MediaKind;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -23,10 +22,10 @@ pub struct Media {
     pub direction: &'static str,
     /// Codecs kept out of the offer.
     pub codecs: Vec<OfferedCodec>,
-    /// MID header extension, with the offer's id.
-    pub mid_extension: Option<u8>,
-    /// Audio-level header extension, with the offer's id.
-    pub audio_level_extension: Option<u8>,
+    /// Header extensions kept out of the offer, with its ids.
+    pub extensions: Extensions,
+    /// Layers taken, in the offer's order; empty without a simulcast.
+    pub rids: Vec<Rid>,
     /// What the relay sends here.
     pub sent: Option<Sent>,
 }
@@ -61,17 +60,13 @@ impl Offer {
         let mut sdp = String::with_capacity(2048);
         let mut write = || -> fmt::Result {
             self.write_session(&mut sdp, local, replies)?;
-            let accepted = |(index, reply): (usize, &Reply)| {
-                matches!(reply, Reply::Accepted(_)).then_some(index)
-            };
-            let taken: Vec<usize> = replies.iter().enumerate().filter_map(accepted).collect();
-            let tagged = self.tagged(&taken);
+            let tagged = self.tagged(&accepted(replies));
             for (index, (section, reply)) in self.sections.iter().zip(replies).enumerate() {
                 match reply {
                     Reply::Rejected => write_rejected(&mut sdp, section)?,
                     Reply::Accepted(media) => {
                         write_transport(&mut sdp, section, media, local, tagged == Some(index))?;
-                        write_media(&mut sdp, media, opened)?;
+                        lines::write_media(&mut sdp, section, media, opened)?;
                     }
                 }
             }
@@ -82,29 +77,56 @@ impl Offer {
         sdp
     }
 
+    /// The m-line that carries the transport of the answer with these replies.
+    pub fn transport_line(&self, replies: &[Reply]) -> Tagged {
+        let taken = accepted(replies);
+        let section = self
+            .tagged(&taken)
+            .and_then(|index| self.sections.get(index));
+        Tagged {
+            name: section.map_or_else(|| "audio".to_owned(), |section| section.name.clone()),
+            mid: section.and_then(|section| section.mid.clone()),
+            bundle: self.kept_mids(replies).cloned().collect(),
+        }
+    }
+
+    /// The mids of the answer's BUNDLE group, in the offer's order.
+    fn kept_mids<'a>(&'a self, replies: &'a [Reply]) -> impl Iterator<Item = &'a String> {
+        let kept = |mid: &&String| {
+            let index = self
+                .sections
+                .iter()
+                .position(|s| s.mid.as_ref() == Some(*mid));
+            matches!(index.and_then(|i| replies.get(i)), Some(Reply::Accepted(_)))
+        };
+        self.bundle.iter().flatten().filter(kept)
+    }
+
     fn write_session(&self, sdp: &mut String, local: &Local<'_>, replies: &[Reply]) -> fmt::Result {
         write!(
             sdp,
             "v=0\r\no=- {} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
             local.session_number
         )?;
-        if let Some(bundle) = &self.bundle {
-            let kept = |mid: &&String| {
-                let index = self
-                    .sections
-                    .iter()
-                    .position(|s| s.mid.as_ref() == Some(*mid));
-                matches!(index.and_then(|i| replies.get(i)), Some(Reply::Accepted(_)))
-            };
+        if self.bundle.is_some() {
             sdp.push_str("a=group:BUNDLE");
-            for mid in bundle.iter().filter(kept) {
+            for mid in self.kept_mids(replies) {
                 write!(sdp, " {mid}")?;
             }
             sdp.push_str("\r\n");
         }
+        if self.extmap_allow_mixed {
+            sdp.push_str("a=extmap-allow-mixed\r\n");
+        }
         sdp.push_str("a=ice-lite\r\na=msid-semantic: WMS *\r\n");
         Ok(())
     }
+}
+
+fn accepted(replies: &[Reply]) -> Vec<usize> {
+    let index =
+        |(index, reply): (usize, &Reply)| matches!(reply, Reply::Accepted(_)).then_some(index);
+    replies.iter().enumerate().filter_map(index).collect()
 }
 
 fn write_rejected(sdp: &mut String, section: &Section) -> fmt::Result {
@@ -142,8 +164,8 @@ fn write_transport(
         default.map_or(9, SocketAddr::port),
         section.protocol
     )?;
-    for codec in &media.codecs {
-        write!(sdp, " {}", codec.payload_type)?;
+    for payload_type in lines::payload_types(media) {
+        write!(sdp, " {payload_type}")?;
     }
     let (family, address) = match default.map(SocketAddr::ip) {
         Some(IpAddr::V6(address)) => ("IP6", address.to_string()),
@@ -174,7 +196,7 @@ fn write_transport(
     }
 }
 
-fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result {
+pub(super) fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result {
     for (index, address) in candidates.iter().enumerate() {
         // Host candidates (RFC 8445 §5.1.2.1); the configured order is the local preference.
         let preference = 65_535_u32.saturating_sub(u32::try_from(index).unwrap_or(u32::MAX));
@@ -189,70 +211,5 @@ fn write_candidates(sdp: &mut String, candidates: &[SocketAddr]) -> fmt::Result 
         )?;
     }
     sdp.push_str("a=end-of-candidates\r\n");
-    Ok(())
-}
-
-fn write_media(sdp: &mut String, media: &Media, opened: &LegOpened) -> fmt::Result {
-    if let Some(id) = media.audio_level_extension {
-        write!(
-            sdp,
-            "a=extmap:{id} urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
-        )?;
-    }
-    if let Some(id) = media.mid_extension {
-        write!(sdp, "a=extmap:{id} urn:ietf:params:rtp-hdrext:sdes:mid\r\n")?;
-    }
-    for codec in &media.codecs {
-        write_codec(sdp, codec)?;
-    }
-    let Some(sent) = &media.sent else {
-        return Ok(());
-    };
-    let track = match sent.kind {
-        MediaKind::Audio => "audio",
-        MediaKind::Video => "video",
-    };
-    let stream = sent.stream;
-    write!(sdp, "a=msid:{stream} {stream}-{track}\r\n")?;
-    if let Some(SlotSsrcs { ssrc, .. }) = opened.slots.get(sent.slot) {
-        write!(
-            sdp,
-            "a=ssrc:{ssrc} cname:{}\r\na=ssrc:{ssrc} msid:{stream} {stream}-{track}\r\n",
-            opened.cname
-        )?;
-    }
-    Ok(())
-}
-
-fn write_codec(sdp: &mut String, codec: &OfferedCodec) -> fmt::Result {
-    let pt = codec.payload_type;
-    match codec.codec {
-        Codec::Opus => write!(
-            sdp,
-            "a=rtpmap:{pt} opus/48000/2\r\na=fmtp:{pt} minptime=10;useinbandfec=1\r\n"
-        )?,
-        Codec::Vp8 => write!(sdp, "a=rtpmap:{pt} VP8/90000\r\n")?,
-        Codec::Vp9 => write!(sdp, "a=rtpmap:{pt} VP9/90000\r\n")?,
-        Codec::Av1 => write!(sdp, "a=rtpmap:{pt} AV1/90000\r\n")?,
-        Codec::H264 => {
-            let profile = codec.profile_level_id.as_deref().unwrap_or("42e01f");
-            write!(sdp, "a=rtpmap:{pt} H264/90000\r\na=fmtp:{pt} ")?;
-            write!(
-                sdp,
-                "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}\r\n"
-            )?;
-        }
-    }
-    if codec.codec.kind() == MediaKind::Audio {
-        return Ok(());
-    }
-    let kept = [
-        ("nack", codec.feedback.nack),
-        ("nack pli", codec.feedback.pli),
-        ("ccm fir", codec.feedback.fir),
-    ];
-    for (what, _) in kept.into_iter().filter(|(_, offered)| *offered) {
-        write!(sdp, "a=rtcp-fb:{pt} {what}\r\n")?;
-    }
     Ok(())
 }

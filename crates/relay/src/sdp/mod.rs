@@ -8,19 +8,27 @@
 
 mod answer;
 mod codec;
+mod extensions;
 mod fault;
+mod fmtp;
+mod fragment;
+mod lines;
 mod offer;
 mod publish;
 mod section;
+mod simulcast;
 mod transport;
 mod watch;
 
 pub use answer::{Local, Media, Reply, Sent};
-pub use codec::{Feedback, OfferedCodec};
+pub use codec::{Feedback, OfferedCodec, Red};
+pub use extensions::Extensions;
 pub use fault::Fault;
+pub use fragment::{FRAGMENT_BYTES_MAX, Fragment, Tagged};
 pub use offer::{OFFER_BYTES_MAX, Offer};
 pub use publish::publish;
 pub use section::Section;
+pub use simulcast::Rid;
 pub use transport::Transport;
 pub use watch::{HALL_SLOTS, SINGLE_SLOTS, watch};
 

@@ -19,6 +19,8 @@ pub struct Offer {
     pub sections: Vec<Section>,
     /// The mids of its first BUNDLE group, in order.
     pub bundle: Option<Vec<String>>,
+    /// `a=extmap-allow-mixed` for the whole session (RFC 8285 §6).
+    pub extmap_allow_mixed: bool,
     session: SessionDescription,
 }
 
@@ -50,9 +52,11 @@ impl Offer {
             ));
         }
         let bundle = bundle(&session);
+        let extmap_allow_mixed = session.has_attribute("extmap-allow-mixed");
         let offer = Self {
             sections,
             bundle,
+            extmap_allow_mixed,
             session,
         };
         offer.check_mids()?;
@@ -123,7 +127,7 @@ impl Offer {
         Fault::new(
             "offer",
             format!("{} without a codec the relay carries", found.join(", ")),
-            "opus, H264 with packetization-mode=1, or VP8, over UDP/TLS/RTP/SAVPF, in the BUNDLE group",
+            "opus, H264 with packetization-mode=1, VP8, VP9 or AV1 of profile 0, over UDP/TLS/RTP/SAVPF, in the BUNDLE group",
         )
     }
 

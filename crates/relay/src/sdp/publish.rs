@@ -2,8 +2,9 @@
 
 use super::answer::{Media, Reply};
 use super::codec::OfferedCodec;
-use super::{Fault, Negotiated, Offer, Section};
-use crate::media::{Codec, LegMedia, PublishExtensions, PublishedTrack};
+use super::extensions::{self, Extensions};
+use super::{Fault, Negotiated, Offer, Section, simulcast};
+use crate::media::{Codec, LegMedia, PublishedTrack};
 use protocol::MediaKind;
 
 /// Takes one audio and one video m-line on which the peer sends; answers every other one as rejected.
@@ -26,15 +27,10 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
         if again || !section.sends {
             continue;
         }
-        tracks.push(track(section, codec));
+        let media = media(section, codec.clone());
+        tracks.extend(track(section, &media));
         taken.push(index);
-        *reply = Reply::Accepted(Media {
-            direction: "recvonly",
-            codecs: vec![codec.clone()],
-            mid_extension: section.mid_extension,
-            audio_level_extension: audio_level(section),
-            sent: None,
-        });
+        *reply = Reply::Accepted(media);
     }
     if tracks.is_empty() {
         return Err(Fault::new(
@@ -50,11 +46,13 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
     })
 }
 
-/// H264 before VP8, whatever the offer's order: most phones encode it in hardware.
+/// H264 before VP8, whatever the offer's order: most phones encode it in hardware, and every television and every
+/// watching box decodes it. The newer ones come last: a publisher sends one codec for all who watch, and not all of them
+/// decode VP9 or AV1.
 fn choice(section: &Section) -> Option<&OfferedCodec> {
     let order: &[Codec] = match section.kind? {
         MediaKind::Audio => &[Codec::Opus],
-        MediaKind::Video => &[Codec::H264, Codec::Vp8],
+        MediaKind::Video => &[Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1],
     };
     order.iter().find_map(|codec| {
         section
@@ -64,28 +62,54 @@ fn choice(section: &Section) -> Option<&OfferedCodec> {
     })
 }
 
-fn track(section: &Section, codec: &OfferedCodec) -> PublishedTrack {
-    PublishedTrack {
-        mid: section.mid.clone().unwrap_or_default(),
-        codec: codec.codec,
-        payload_type: codec.payload_type,
-        rtx_payload_type: None,
-        red_payload_type: None,
-        extensions: PublishExtensions {
-            mid: section.mid_extension,
-            audio_level: audio_level(section),
-            ..PublishExtensions::default()
-        },
-        rids: Vec::new(),
-        // Every browser offers it for video, and for audio none.
-        feedback_nack: section.kind == Some(MediaKind::Video),
-        ssrcs: section.ssrcs.clone(),
+fn media(section: &Section, codec: OfferedCodec) -> Media {
+    let rids = simulcast::taken(section, codec.payload_type);
+    let (mut extensions, mut codecs) = (extensions::fitting(section), vec![codec]);
+    if rids.is_empty() {
+        (extensions.rid, extensions.repaired_rid) = (None, None);
+    }
+    agree_on_transport_feedback(&mut extensions, &mut codecs);
+    Media {
+        direction: "recvonly",
+        codecs,
+        extensions,
+        rids,
+        sent: None,
     }
 }
 
-/// RFC 6464 speaks of audio only.
-pub(super) fn audio_level(section: &Section) -> Option<u8> {
-    section
-        .audio_level_extension
-        .filter(|_| section.kind == Some(MediaKind::Audio))
+fn track(section: &Section, media: &Media) -> Option<PublishedTrack> {
+    let codec = media.codecs.first()?;
+    Some(PublishedTrack {
+        mid: section.mid.clone().unwrap_or_default(),
+        codec: codec.codec,
+        payload_type: codec.payload_type,
+        rtx_payload_type: codec.rtx_payload_type,
+        red_payload_type: codec.red.map(|red| red.payload_type),
+        extensions: media.extensions,
+        rids: simulcast::lowest_first(&media.rids),
+        // On audio the answer does not take it: what came too late to be played is worth no second packet.
+        feedback_nack: codec.codec.kind() == MediaKind::Video && codec.feedback.nack,
+        ssrcs: section.ssrcs.clone(),
+    })
+}
+
+/// Transport-wide feedback needs its extension, its `a=rtcp-fb`, and retransmissions under numbers of their own: the
+/// extension changes with every send, and a packet that is sent again under one SRTP index must not change. All or none.
+pub(super) fn agree_on_transport_feedback(
+    extensions: &mut Extensions,
+    codecs: &mut [OfferedCodec],
+) {
+    let ready = |codec: &OfferedCodec| {
+        codec.codec.kind() == MediaKind::Video
+            && codec.feedback.transport_cc
+            && codec.rtx_payload_type.is_some()
+    };
+    let agreed = extensions.transport_sequence.is_some() && codecs.iter().all(ready);
+    if !agreed {
+        extensions.transport_sequence = None;
+    }
+    for codec in codecs {
+        codec.feedback.transport_cc = agreed;
+    }
 }

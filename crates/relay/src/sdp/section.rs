@@ -1,12 +1,11 @@
 //! One m-line of an offer, with what the relay needs of it.
 
 use super::codec::{self, OfferedCodec};
+use super::extensions::{self, Extensions};
 use super::fault::{Fault, quoted};
+use super::simulcast::{self, Rid};
 use protocol::MediaKind;
 use rtc_sdp::{MediaDescription, SessionDescription};
-
-const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// Longest `a=mid` taken: the one-byte header-extension form holds 16 bytes (RFC 8285 §4.2).
 const MID_BYTES_MAX: usize = 16;
@@ -41,13 +40,15 @@ pub struct Section {
     pub receives: bool,
     /// Codecs a relay carries, the peer's favourite first.
     pub codecs: Vec<OfferedCodec>,
-    /// Id of the MID header extension (RFC 9143 §15).
-    pub mid_extension: Option<u8>,
-    /// Id of the audio-level header extension (RFC 6464).
-    pub audio_level_extension: Option<u8>,
+    /// Ids of the header extensions that the relay knows.
+    pub extensions: Extensions,
+    /// `a=extmap-allow-mixed` on the m-line itself (RFC 8285 §6).
+    pub extmap_allow_mixed: bool,
+    /// The streams of `a=simulcast:send`, each with its alternatives.
+    pub simulcast: Vec<Vec<Rid>>,
     /// `a=ssrc` values, each once.
     pub ssrcs: Vec<u32>,
-    /// `a=rtcp-mux`.
+    /// `a=rtcp-mux`, or `a=rtcp-mux-only`.
     pub rtcp_mux: bool,
     /// `a=rtcp-rsize` (RFC 5506 §5).
     pub rtcp_rsize: bool,
@@ -72,10 +73,12 @@ impl Section {
             sends,
             receives,
             codecs: codec::offered(media),
-            mid_extension: extension(media, MID),
-            audio_level_extension: extension(media, AUDIO_LEVEL),
+            extensions: extensions::offered(media),
+            extmap_allow_mixed: media.has_attribute("extmap-allow-mixed"),
+            simulcast: simulcast::offered(media),
             ssrcs: ssrcs(media),
-            rtcp_mux: media.has_attribute("rtcp-mux"),
+            // The second says that nothing else will do (RFC 8858 §3); the answer to both is the first.
+            rtcp_mux: media.has_attribute("rtcp-mux") || media.has_attribute("rtcp-mux-only"),
             rtcp_rsize: media.has_attribute("rtcp-rsize"),
             place,
         })
@@ -136,19 +139,6 @@ fn direction(session: &SessionDescription, media: &MediaDescription) -> (bool, b
     first(&media.attributes)
         .or_else(|| first(&session.attributes))
         .unwrap_or((true, true))
-}
-
-/// `a=extmap:<id>[/<direction>] <uri> …` (RFC 8285 §5); ids 1 to 14 fit the one-byte form.
-fn extension(media: &MediaDescription, uri: &str) -> Option<u8> {
-    media
-        .attributes
-        .iter()
-        .filter(|a| a.key == "extmap")
-        .find_map(|a| {
-            let mut words = a.value.as_deref()?.split_ascii_whitespace();
-            let id = words.next()?.split('/').next()?.parse().ok()?;
-            (words.next()? == uri && (1..=14).contains(&id)).then_some(id)
-        })
 }
 
 fn ssrcs(media: &MediaDescription) -> Vec<u32> {

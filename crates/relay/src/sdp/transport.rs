@@ -65,25 +65,13 @@ impl<'a> Lines<'a> {
 
     fn credentials(&self) -> Result<IceCredentials, Fault> {
         Ok(IceCredentials {
-            ufrag: self.ice("ice-ufrag", 4)?,
-            pwd: self.ice("ice-pwd", 22)?,
+            ufrag: self.ice("ice-ufrag")?,
+            pwd: self.ice("ice-pwd")?,
         })
     }
 
-    /// RFC 8839 §5.4: `least` to 256 ice-chars.
-    fn ice(&self, key: &'a str, least: usize) -> Result<String, Fault> {
-        let expected = format!("{least} to 256 letters, digits, + or / (RFC 8839 §5.4)");
-        let value = self.one(key, &expected)?.trim();
-        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
-        if (least..=256).contains(&value.len()) && value.bytes().all(good) {
-            return Ok(value.to_owned());
-        }
-        // A password is a secret even when it is a bad one: its length says enough.
-        Err(Fault::new(
-            self.place,
-            format!("a={key} of {} characters", value.chars().count()),
-            expected,
-        ))
+    fn ice(&self, key: &'a str) -> Result<String, Fault> {
+        check_ice_chars(self.place, key, self.one(key, &expected_ice(key))?)
     }
 
     fn fingerprints(&self) -> Result<Vec<Fingerprint>, Fault> {
@@ -106,4 +94,28 @@ impl<'a> Lines<'a> {
         }
         Ok(found)
     }
+}
+
+/// RFC 8839 §5.4: a ufrag has 4 to 256 ice-chars, a password 22 to 256.
+pub(super) fn check_ice_chars(place: &str, key: &str, value: &str) -> Result<String, Fault> {
+    let value = value.trim();
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    if (least(key)..=256).contains(&value.len()) && value.bytes().all(good) {
+        return Ok(value.to_owned());
+    }
+    // A password is a secret even when it is a bad one: its length says enough.
+    Err(Fault::new(
+        place,
+        format!("a={key} of {} characters", value.chars().count()),
+        expected_ice(key),
+    ))
+}
+
+fn least(key: &str) -> usize {
+    if key == "ice-pwd" { 22 } else { 4 }
+}
+
+fn expected_ice(key: &str) -> String {
+    let least = least(key);
+    format!("{least} to 256 letters, digits, + or / (RFC 8839 §5.4)")
 }

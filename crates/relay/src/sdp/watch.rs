@@ -1,7 +1,8 @@
 //! WHEP: which m-line becomes which slot (draft-ietf-wish-whep-04 §4).
 
 use super::answer::{Media, Reply, Sent};
-use super::publish::audio_level;
+use super::extensions::{self, Extensions};
+use super::publish::agree_on_transport_feedback;
 use super::{Fault, Negotiated, Offer, OfferedCodec, Section};
 use crate::media::{Layer, LegMedia, SlotPurpose, WatchExtensions, WatchSlot};
 use protocol::MediaKind;
@@ -13,8 +14,12 @@ pub const HALL_SLOTS: &[SlotPurpose] = &[SlotPurpose::Program, SlotPurpose::Floo
 pub const SINGLE_SLOTS: &[SlotPurpose] = &[SlotPurpose::Program];
 
 /// Gives the n-th video and the n-th audio m-line the n-th purpose; those beyond are rejected. An m-line that
-/// the peer does not want to receive on keeps its place and is answered `inactive`.
-pub fn watch(offer: &Offer, purposes: &[SlotPurpose]) -> Result<Negotiated, Fault> {
+/// the peer does not want to receive on keeps its place and is answered `inactive`. Pictures are shown up to `layer_max`.
+pub fn watch(
+    offer: &Offer,
+    purposes: &[SlotPurpose],
+    layer_max: Layer,
+) -> Result<Negotiated, Fault> {
     let mut places = Places {
         purposes,
         audio: 0,
@@ -33,31 +38,17 @@ pub fn watch(offer: &Offer, purposes: &[SlotPurpose]) -> Result<Negotiated, Faul
             continue;
         };
         taken.push(index);
-        let codecs: Vec<OfferedCodec> = section
-            .codecs
-            .iter()
-            .filter(|c| c.codec.kind() == kind)
-            .cloned()
-            .collect();
-        let slot = section.receives.then_some(slots.len());
+        let mut media = media(section, kind);
         if section.receives {
-            slots.push(slot_of(section, kind, purpose, &codecs));
-        }
-        *reply = Reply::Accepted(Media {
-            direction: if section.receives {
-                "sendonly"
-            } else {
-                "inactive"
-            },
-            codecs,
-            mid_extension: section.mid_extension,
-            audio_level_extension: audio_level(section),
-            sent: slot.map(|slot| Sent {
-                slot,
+            media.direction = "sendonly";
+            media.sent = Some(Sent {
+                slot: slots.len(),
                 stream: stream_name(purpose),
                 kind,
-            }),
-        });
+            });
+            slots.push(slot_of(section, kind, purpose, &media, layer_max));
+        }
+        *reply = Reply::Accepted(media);
     }
     if slots.is_empty() {
         return Err(Fault::new(
@@ -91,23 +82,55 @@ impl Places<'_> {
     }
 }
 
+/// Every codec that the relay may have to send: what a slot shows changes its codec with its source.
+fn media(section: &Section, kind: MediaKind) -> Media {
+    let fits = |codec: &&OfferedCodec| codec.codec.kind() == kind;
+    let mut codecs: Vec<OfferedCodec> = section.codecs.iter().filter(fits).cloned().collect();
+    for codec in &mut codecs {
+        // Redundancy is a publisher's: the relay has unwrapped it.
+        codec.red = None;
+    }
+    let mut extensions = Extensions {
+        rid: None,
+        repaired_rid: None,
+        // Its frame numbers are its source's; a slot that changes its source would send them backwards.
+        dependency_descriptor: None,
+        ..extensions::fitting(section)
+    };
+    agree_on_transport_feedback(&mut extensions, &mut codecs);
+    Media {
+        direction: "inactive",
+        codecs,
+        extensions,
+        rids: Vec::new(),
+        sent: None,
+    }
+}
+
 fn slot_of(
     section: &Section,
     kind: MediaKind,
     purpose: SlotPurpose,
-    codecs: &[OfferedCodec],
+    media: &Media,
+    layer_max: Layer,
 ) -> WatchSlot {
+    let codecs = &media.codecs;
     WatchSlot {
         mid: section.mid.clone().unwrap_or_default(),
         kind,
         purpose,
         payload_types: codecs.iter().map(|c| (c.codec, c.payload_type)).collect(),
-        rtx_payload_types: Vec::new(),
+        rtx_payload_types: codecs
+            .iter()
+            .filter_map(|c| Some((c.codec, c.rtx_payload_type?)))
+            .collect(),
         extensions: WatchExtensions {
-            audio_level: audio_level(section),
-            ..WatchExtensions::default()
+            mid: media.extensions.mid,
+            audio_level: media.extensions.audio_level,
+            transport_sequence: media.extensions.transport_sequence,
+            dependency_descriptor: media.extensions.dependency_descriptor,
         },
-        layer_max: Layer::BEST,
+        layer_max,
     }
 }
 

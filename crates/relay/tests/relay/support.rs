@@ -1,5 +1,7 @@
 //! A relay under test, and a client that talks to it.
 
+use relay::media::{Fingerprint, IceCredentials, LegId, LegOpened, SlotSsrcs};
+use relay::sdp::{Local, Negotiated, Offer};
 use relay::{Config, Relay, Running};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use std::path::Path;
@@ -11,6 +13,43 @@ pub const DEADLINE: Duration = Duration::from_mins(1);
 
 pub const WHIP_OFFER: &str = include_str!("../offers/chromium_whip.sdp");
 pub const WHEP_OFFER: &str = include_str!("../offers/chromium_whep_four.sdp");
+
+/// An offer that is taken.
+pub fn parse(text: &str) -> Offer {
+    Offer::parse(text.as_bytes()).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// Its answer, from a relay that numbers slots from 65536 and their retransmissions from 131072.
+pub fn answer(offer: &Offer, negotiated: &Negotiated) -> String {
+    let credentials = IceCredentials {
+        ufrag: "relayufr".into(),
+        pwd: "relaypwdrelaypwdrelaypwdrelaypwd".into(),
+    };
+    let local = Local {
+        session_number: 7,
+        credentials: &credentials,
+        fingerprint: Fingerprint([0xAB; 32]),
+        candidates: &candidates(),
+    };
+    let ssrcs = |slot: u32| SlotSsrcs {
+        ssrc: (1 << 16) + slot,
+        rtx: (slot < 2).then_some((2 << 16) + slot),
+    };
+    let opened = LegOpened {
+        leg: LegId(1),
+        slots: (0..4).map(ssrcs).collect(),
+        cname: "relay-cname".into(),
+    };
+    offer.answer(&local, &negotiated.replies, &opened)
+}
+
+/// Where that relay is reached.
+pub fn candidates() -> [std::net::SocketAddr; 2] {
+    [
+        "203.0.113.7:5004".parse().expect("v4"),
+        "[2001:db8::7]:5004".parse().expect("v6"),
+    ]
+}
 
 /// The part of a `relay.toml` that every test shares.
 pub fn head(folder: &Path) -> String {
