@@ -4,6 +4,7 @@ import type { WatchGrant } from "../protocol/WatchGrant.ts";
 import { t } from "../i18n/index.ts";
 import { preferH264 } from "../media/exchange.ts";
 import { keep, type Keeper } from "../media/keeper.ts";
+import { layerFor, type Layer } from "../media/layers.ts";
 import { Icon } from "../ui/parts.tsx";
 
 interface MonitorProps {
@@ -22,6 +23,15 @@ export function Monitor({ grant, feed, testId, label, off = false }: MonitorProp
   const video = useRef<HTMLVideoElement>(null);
   const keeper = useSignal<Keeper | null>(null);
   const sound = useSignal(false);
+  const layer = useSignal<Layer>("best");
+  useEffect(() => {
+    // Pixels of the screen, not of the page: a small picture on a fine screen is still worth its lines.
+    const measure = () => (layer.value = layerFor(video.current!.clientHeight * devicePixelRatio));
+    const sizes = new ResizeObserver(measure);
+    sizes.observe(video.current!);
+    measure();
+    return () => sizes.disconnect();
+  }, []);
   useEffect(() => {
     if (off) return;
     const stream = new MediaStream();
@@ -31,6 +41,7 @@ export function Monitor({ grant, feed, testId, label, off = false }: MonitorProp
         return { url: given.whep_url, token: given.token };
       },
       direction: "receive",
+      layer,
       prepare: (pc) => {
         preferH264(pc.addTransceiver("video", { direction: "recvonly" }), "receive");
         pc.addTransceiver("audio", { direction: "recvonly" });
@@ -66,6 +77,7 @@ export function Monitor({ grant, feed, testId, label, off = false }: MonitorProp
         aria-label={label}
         data-testid={testId}
         data-frames-decoded={keeper.value?.stats.value.frames ?? 0}
+        data-layer={layer.value}
       />
       {words && (
         <p class="monitor-words" role="status">

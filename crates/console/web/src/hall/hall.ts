@@ -4,6 +4,7 @@ import { api, Refused } from "../api.ts";
 import { backoff, pause } from "../backoff.ts";
 import { preferH264 } from "../media/exchange.ts";
 import { keep, type Keeper } from "../media/keeper.ts";
+import { addPicture, shape } from "../media/layers.ts";
 import type { MediaStats } from "../media/stats.ts";
 import type { ByeCause } from "../protocol/ByeCause.ts";
 import type { Counts } from "../protocol/Counts.ts";
@@ -17,12 +18,6 @@ import { Waiting } from "./counts.ts";
 import type { Devices } from "./devices.ts";
 
 export const HEALTH_PERIOD_MS = 2000;
-/** A hall's picture on the screen of the control room; more would only load the commune's line. */
-const VIDEO_BPS_MAX = 1_200_000;
-
-/** A picture that nobody looks at only has to prove that it is there. */
-const UNWATCHED = { maxBitrate: 150_000, maxFramerate: 2 };
-
 /** The WHEP lines in the order that names them: see the protocol's slots. */
 export interface Slots {
   programVideo: MediaStreamTrack;
@@ -129,7 +124,7 @@ export class Hall {
     const thrift = effect(() => {
       const state = this.state.value;
       const pc = this.publish.value?.pc.value;
-      if (pc && state) void limit(pc, state.watched || state.tally !== "off");
+      if (pc && state) void shape(pc, state.watched || state.tally !== "off");
     });
     this.ending.signal.addEventListener("abort", thrift);
   }
@@ -141,9 +136,7 @@ export class Hall {
       onUnauthorised: this.onUnauthorised,
       prepare: (pc) => {
         if (audio) pc.addTransceiver(audio, { direction: "sendonly" });
-        if (!video) return;
-        const sendEncodings = [{ maxBitrate: VIDEO_BPS_MAX }];
-        preferH264(pc.addTransceiver(video, { direction: "sendonly", sendEncodings }), "send");
+        if (video) preferH264(addPicture(pc, video), "send");
       },
     });
   }
@@ -229,16 +222,4 @@ export class Hall {
 function isFinal({ status, problem }: Refused): boolean {
   if (problem.type === "too_many_reports") return true;
   return status < 500 && ![401, 408, 429].includes(status);
-}
-
-async function limit(pc: RTCPeerConnection, watched: boolean): Promise<void> {
-  const sender = pc.getSenders().find((line) => line.track?.kind === "video");
-  const parameters = sender?.getParameters();
-  const encoding = parameters?.encodings[0];
-  if (!sender || !parameters || !encoding) return;
-  encoding.maxBitrate = watched ? VIDEO_BPS_MAX : UNWATCHED.maxBitrate;
-  if (watched) delete encoding.maxFramerate;
-  else encoding.maxFramerate = UNWATCHED.maxFramerate;
-  // Refused when the session has just ended: the next one is limited anew.
-  await sender.setParameters(parameters).catch(() => undefined);
 }

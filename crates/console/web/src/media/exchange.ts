@@ -1,9 +1,12 @@
 /** One WHIP (RFC 9725) or WHEP exchange: offer out, answer in, the session's address kept for its end. */
-import { call } from "../api.ts";
+import { call, Silent } from "../api.ts";
+import { fragmentOf, restarted } from "./ice.ts";
 
 export interface Session {
   readonly url: string;
   readonly token: string;
+  /** Where another layer is asked for; `null` at a relay that has none to offer. */
+  readonly layers: string | null;
 }
 
 /** Relays are ICE-lite and answer with every candidate, so ours hardly matter: a second is plenty to gather them. */
@@ -16,7 +19,11 @@ export async function exchange(pc: RTCPeerConnection, endpoint: string, token: s
     headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` },
     body: pc.localDescription?.sdp ?? "",
   });
-  const session = { url: new URL(response.headers.get("Location") ?? "", endpoint).href, token };
+  const session = {
+    url: new URL(response.headers.get("Location") ?? "", endpoint).href,
+    token,
+    layers: linked(response.headers.get("Link"), "urn:diemcau:whep:layer", endpoint),
+  };
   try {
     await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
   } catch (error) {
@@ -24,6 +31,42 @@ export async function exchange(pc: RTCPeerConnection, endpoint: string, token: s
     throw error;
   }
   return session;
+}
+
+/** The address that a `Link` header (RFC 8288) gives for this relation. */
+export function linked(header: string | null, relation: string, base: string): string | null {
+  for (const [, url, rel] of (header ?? "").matchAll(/<([^>]*)>;\s*rel="([^"]*)"/g)) {
+    if (rel === relation && url) return new URL(url, base).href;
+  }
+  return null;
+}
+
+/** A relay that lives answers at once; the session it belongs to has little time. */
+const RESTART_MS_MAX = 2000;
+
+/** Restarts ICE on a running session. False: the relay was not reached, which says nothing yet. Throws when it refuses. */
+export async function restartIce(pc: RTCPeerConnection, session: Session): Promise<boolean> {
+  const answer = pc.remoteDescription?.sdp ?? "";
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  try {
+    await gathered(pc);
+    const response = await call("PATCH", session.url, {
+      headers: {
+        "Content-Type": "application/trickle-ice-sdpfrag",
+        "If-Match": "*",
+        Authorization: `Bearer ${session.token}`,
+      },
+      body: fragmentOf(pc.localDescription?.sdp ?? ""),
+      signal: AbortSignal.timeout(RESTART_MS_MAX),
+    });
+    await pc.setRemoteDescription({ type: "answer", sdp: restarted(answer, await response.text()) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof Silent)) throw error;
+    // The session goes on with the names it has.
+    await pc.setLocalDescription({ type: "rollback" });
+    return false;
+  }
 }
 
 /** Ends a session at the relay. `keepalive` lets it go out while the page is being closed. */

@@ -1,8 +1,10 @@
 /** Keeps one media session up: opens it, notices when it dies, opens it anew; reload is never needed. */
-import { signal, type ReadonlySignal, type Signal } from "@preact/signals";
+import { effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import { Refused } from "../api.ts";
 import { backoff, pause } from "../backoff.ts";
 import { end, exchange, type Session } from "./exchange.ts";
+import { choose, withLayer, type Layer } from "./layers.ts";
+import { Mender } from "./mender.ts";
 import { readStats, ZERO, type MediaStats } from "./stats.ts";
 
 export type Phase = "connecting" | "waiting" | "flowing" | "retrying" | "stopped";
@@ -19,6 +21,8 @@ export interface KeeperOptions {
   prepare: (pc: RTCPeerConnection) => void;
   /** What counts as media flowing. */
   direction: "send" | "receive";
+  /** How good a picture is wanted; the relay is told of every change. */
+  layer?: ReadonlySignal<Layer>;
   /** Called when the relay refuses the token (401). */
   onUnauthorised?: () => Promise<void> | void;
 }
@@ -85,20 +89,28 @@ async function session(
   const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   const before = stats.peek();
   let opened: Session | null = null;
+  let mender: Mender | null = null;
+  let follow = () => {};
   const leave = () => void (opened && end(opened));
   addEventListener("pagehide", leave);
   try {
     const grant = await options.grant();
     if (!grant || stop.aborted) return false;
     options.prepare(pc);
-    opened = await exchange(pc, grant.url, grant.token);
+    const layer = options.layer;
+    const asked = layer?.peek();
+    opened = await exchange(pc, asked ? withLayer(grant.url, asked) : grant.url, grant.token);
     shown.value = pc;
-    return await watch(pc, options.direction, before, phase, stats, stop);
+    if (layer) follow = followLayer(opened, layer, asked);
+    mender = new Mender(pc, opened);
+    return await watch(pc, mender, options.direction, before, phase, stats, stop);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) await options.onUnauthorised?.();
     return error instanceof Refused && error.retryAfterS ? Math.min(error.retryAfterS, 30) : false;
   } finally {
     removeEventListener("pagehide", leave);
+    follow();
+    mender?.close();
     shown.value = null;
     // The relay is told first: closing says goodbye by itself, and the session to end would be gone.
     if (opened) void end(opened).finally(() => pc.close());
@@ -106,9 +118,20 @@ async function session(
   }
 }
 
+/** Tells the relay of every other layer wanted; returns what ends that. */
+function followLayer(session: Session, layer: ReadonlySignal<Layer>, asked: Layer | undefined): () => void {
+  let told = asked;
+  return effect(() => {
+    if (layer.value === told) return;
+    told = layer.value;
+    void choose(session, told);
+  });
+}
+
 /** Looks at the connection until it dies or `stop`; says whether media flowed. */
 async function watch(
   pc: RTCPeerConnection,
+  mender: Mender,
   direction: "send" | "receive",
   before: MediaStats,
   phase: Signal<Phase>,
@@ -124,14 +147,23 @@ async function watch(
     const seen = await readStats(pc, before);
     const now = performance.now();
     if (media(seen) > media(last)) moved = now;
-    if (seen.heard > last.heard) heard = now;
+    // Less than before is news as well: the counters of a new path begin at zero.
+    if (seen.heard !== last.heard) {
+      heard = now;
+      mender.heard();
+    }
     flowed ||= media(seen) > media(before);
     last = stats.value = seen;
 
     const silent = now - moved;
+    const mended = await mender.mend(now);
+    if (mended !== null) {
+      if (mended) heard = performance.now();
+      continue;
+    }
     const dead =
       now - heard > (direction === "receive" && silent > DEAD_SILENT_MS ? DEAD_SILENT_MS : DEAD_MS);
-    if (pc.connectionState === "failed" || pc.connectionState === "closed" || dead) return flowed;
+    if (pc.connectionState === "closed" || mender.isHopeless(now) || dead) return flowed;
     if (direction === "receive" && silent > EMPTY_MS_MAX) return flowed;
 
     const connected = pc.connectionState === "connected";
