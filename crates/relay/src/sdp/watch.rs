@@ -38,7 +38,8 @@ pub fn watch(
             continue;
         };
         taken.push(index);
-        let mut media = media(section, kind);
+        let mixed = offer.extmap_allow_mixed || section.extmap_allow_mixed;
+        let mut media = media(section, kind, mixed);
         if section.receives {
             media.direction = "sendonly";
             media.sent = Some(Sent {
@@ -83,7 +84,7 @@ impl Places<'_> {
 }
 
 /// Every codec that the relay may have to send: what a slot shows changes its codec with its source.
-fn media(section: &Section, kind: MediaKind) -> Media {
+fn media(section: &Section, kind: MediaKind, mixed: bool) -> Media {
     let fits = |codec: &&OfferedCodec| codec.codec.kind() == kind;
     let mut codecs: Vec<OfferedCodec> = section.codecs.iter().filter(fits).cloned().collect();
     for codec in &mut codecs {
@@ -93,10 +94,12 @@ fn media(section: &Section, kind: MediaKind) -> Media {
     let mut extensions = Extensions {
         rid: None,
         repaired_rid: None,
-        // Its frame numbers are its source's; a slot that changes its source would send them backwards.
-        dependency_descriptor: None,
         ..extensions::fitting(section)
     };
+    if !mixed {
+        // A keyframe's descriptor is longer than the one-byte form holds; the other form has to be allowed.
+        extensions.dependency_descriptor = None;
+    }
     agree_on_transport_feedback(&mut extensions, &mut codecs);
     Media {
         direction: "inactive",

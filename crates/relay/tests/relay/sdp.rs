@@ -227,6 +227,34 @@ fn an_extension_has_an_id_of_its_own_in_both_directions_that_fits_one_byte() {
 }
 
 #[test]
+fn a_dependency_descriptor_is_sent_only_where_both_forms_of_extensions_are_allowed() {
+    let uri =
+        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+    let orientation = "urn:3gpp:video-orientation";
+    let asking = CHROMIUM_WHEP.replace(orientation, uri);
+    assert_ne!(asking, CHROMIUM_WHEP);
+    for (text, sent) in [
+        (asking.clone(), true),
+        (asking.replace("a=extmap-allow-mixed\r\n", ""), false),
+        (
+            asking
+                .replacen("a=extmap-allow-mixed\r\n", "", 1)
+                .replace("a=mid:0\r\n", "a=mid:0\r\na=extmap-allow-mixed\r\n"),
+            true,
+        ),
+        (CHROMIUM_WHEP.to_owned(), false),
+    ] {
+        let offer = parse(&text);
+        let negotiated = sdp::watch(&offer, HALL_SLOTS, Layer::BEST).expect("an offer to watch");
+        let LegMedia::Watch(slots) = &negotiated.media else {
+            panic!("a watch leg")
+        };
+        assert_eq!(slots[0].extensions.dependency_descriptor.is_some(), sent);
+        assert_eq!(answer(&offer, &negotiated).contains(uri), sent);
+    }
+}
+
+#[test]
 fn a_watcher_gets_retransmissions_of_every_codec_and_no_redundancy() {
     let offer = parse(CHROMIUM_WHEP);
     let negotiated = sdp::watch(&offer, HALL_SLOTS, Layer::LOWEST).expect("an offer to watch");
