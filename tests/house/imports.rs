@@ -15,6 +15,7 @@ const OURS: &[&str] = &[
     "hall",
     "console",
     "telemetry",
+    "bench",
     "diemcau",
 ];
 
@@ -90,11 +91,16 @@ fn table() -> Vec<Rule> {
                 "console",
                 "conference",
                 "hall",
+                "bench",
                 "diemcau",
             ]],
             &[],
         ),
-        rule("orchestrator", &[MEDIA, &["diemcau"]], &["mio", "socket2"]),
+        rule(
+            "orchestrator",
+            &[MEDIA, &["bench", "diemcau"]],
+            &["mio", "socket2"],
+        ),
         rule(
             "hall",
             &[&[
@@ -107,6 +113,20 @@ fn table() -> Vec<Rule> {
                 "diemcau",
             ]],
             &[],
+        ),
+        // It measures relays from outside; what it knows of them is their certificate and how they read offers.
+        rule(
+            "bench",
+            &[&[
+                "rusqlite",
+                "orchestrator",
+                "console",
+                "conference",
+                "hall",
+                "planner",
+                "diemcau",
+            ]],
+            &["tokio", "axum", "reqwest", "forwarding"],
         ),
         rule("console", &[OUTSIDE, &others(&["console"])], CHANCE),
         rule(

@@ -1,5 +1,6 @@
 //! `diemcau`: one binary, a sub-command for every role of a conference held in many halls at once.
 
+mod bench;
 mod check_config;
 mod demo;
 mod process;
@@ -27,6 +28,9 @@ enum Role {
     Hall(process::Options),
     /// Bring up Thanh Hóa's 55 halls on this machine, with real media.
     Demo(demo::Options),
+    /// Measure what this machine can carry.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Check a configuration file of any role without starting anything.
     CheckConfig {
         /// The TOML file; its role is told from its content.
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Role::Relay(options) => process::relay(&options),
         Role::Hall(options) => process::hall(&options),
         Role::Demo(options) => demo::run(options),
+        Role::Bench(what) => bench::run(what),
         Role::CheckConfig { file } => check_config::run(&file),
         Role::VerifyLog { data } => verify_log::run(&data),
     };

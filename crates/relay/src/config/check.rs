@@ -15,7 +15,7 @@ const WORKERS_MAX: usize = 16;
 /// The highest number a processor can have here.
 const CORE_MAX: usize = 1023;
 /// A trunk to every district, to spare.
-const TRUNKS_ROOM: usize = 88;
+const TRUNKS_ROOM: usize = 64;
 
 type Checked = Result<(), ConfigError>;
 
@@ -314,8 +314,8 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
             ),
             (
                 "[standalone]",
-                "media.legs_max = 1001\n[standalone]",
-                "media.legs_max: found 1001, expected 1 to 1000",
+                "media.legs_max = 1025\n[standalone]",
+                "media.legs_max: found 1025, expected 1 to 1024",
             ),
             (
                 "[standalone]",

@@ -1,0 +1,211 @@
+//! How many halls a machine carries: one core filled until it is full or packets are missing.
+
+use crate::case::{AUDIO_PPS, Case, Row};
+use crate::engine::{Engine, Server, Setup};
+use crate::machine;
+use crate::measure::{Cores, Load, Method};
+use crate::proc;
+use crate::report::Capacity;
+use crate::wire::{Command, Delay};
+use anyhow::{Context, Result, ensure};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Halls that are there; beyond them the rate rises instead.
+const LEGS: usize = 400;
+/// Halls whose every packet is verified; the kernel drops and counts those of the rest, after the sender has paid.
+const VERIFIED: usize = 20;
+/// A core this busy is full.
+const FULL: f64 = 0.95;
+/// A feed that is later than this is no conference any more.
+const DELAY_MS_MAX: f64 = 50.0;
+/// A publisher may send 16 Mbit/s.
+const SPEED_MAX: f64 = 6.0;
+/// Looks at most.
+const STEPS_MAX: usize = 8;
+/// The rate is known well enough.
+const CLOSE_ENOUGH: f64 = 0.03;
+const SETTLE_TIME: Duration = Duration::from_millis(700);
+
+/// One look at one rate.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    speed: f64,
+    busy: f64,
+    packets_per_s: f64,
+    wanted_per_s: f64,
+    holes: u64,
+    delay: Delay,
+}
+
+impl Look {
+    fn is_carried(&self) -> bool {
+        self.holes == 0
+            && self.delay.p99 <= DELAY_MS_MAX
+            && self.packets_per_s >= 0.98 * self.wanted_per_s
+    }
+}
+
+/// Fills one core of this machine.
+///
+/// # Errors
+/// When a process does not start, or halls cannot join.
+pub fn find(engine: &dyn Engine, method: &Method, quick: bool) -> Result<Capacity> {
+    let legs = if quick { LEGS / 4 } else { LEGS };
+    machine::check(legs)?;
+    let row = Row::new(Case::Hall, legs, 1);
+    let cores = Cores::of(&row);
+    let folder = tempfile::tempdir()?;
+    let server = engine.start(&Setup {
+        row: &row,
+        folder: folder.path(),
+        ip: method.ip,
+        core: cores.server,
+    })?;
+    let mut load = Load::start(method, &row, &*server, folder.path(), cores.load)?;
+    load.done(&Command::Publish)?;
+    load.send(true, 1.0)?;
+    sleep(SETTLE_TIME);
+    load.join(legs, true)?;
+    load.done(&Command::Sample { verified: VERIFIED })?;
+    let best = fill(|speed| look(&*server, &mut load, &row, method.window, speed))?;
+    Ok(told(best, legs))
+}
+
+/// Raises the rate by what is free, and halves the way back when it was too much.
+fn fill(mut look: impl FnMut(f64) -> Result<Look>) -> Result<Look> {
+    let mut best: Option<Look> = None;
+    let mut too_much = f64::INFINITY;
+    let mut speed = 1.0;
+    for _ in 0..STEPS_MAX {
+        let seen = look(speed)?;
+        if seen.is_carried() {
+            best = Some(seen);
+            if seen.busy >= FULL || speed >= SPEED_MAX {
+                break;
+            }
+            // A little less than what would fill it: idle time is not all to be had.
+            speed = (speed * 0.97 / seen.busy)
+                .clamp(speed * 1.02, speed * 2.0)
+                .min(SPEED_MAX);
+        } else {
+            too_much = speed;
+        }
+        if let Some(best) =
+            best.filter(|best| speed >= too_much || best.speed >= too_much * (1.0 - CLOSE_ENOUGH))
+        {
+            if too_much - best.speed <= CLOSE_ENOUGH * too_much {
+                break;
+            }
+            speed = f64::midpoint(best.speed, too_much);
+        } else if best.is_none() {
+            speed /= 2.0;
+        }
+    }
+    best.context("not even a sixteenth of the rate is carried without a hole")
+}
+
+fn look(
+    server: &dyn Server,
+    load: &mut Load,
+    row: &Row,
+    window: Duration,
+    speed: f64,
+) -> Result<Look> {
+    let edge = *server
+        .processes()
+        .last()
+        .context("a server with a process")?;
+    let ports = server.media_ports();
+    let dropped = || proc::udp_drops(|port| !ports.contains(&port));
+    load.send(true, speed)?;
+    sleep(SETTLE_TIME);
+    let before = load.mark(false)?;
+    let (began, cpu_before, dropped_before) = (Instant::now(), proc::cpu_ns(edge)?, dropped()?);
+    sleep(window);
+    let (lasted, cpu_after, dropped_after) = (began.elapsed(), proc::cpu_ns(edge)?, dropped()?);
+    let after = load.mark(false)?;
+    ensure!(
+        after.auth_failures == before.auth_failures,
+        "packets do not authenticate"
+    );
+    let verified = after.delivered - before.delivered;
+    let seconds = lasted.as_secs_f64();
+    let look = Look {
+        speed,
+        busy: (cpu_after - cpu_before) as f64 / lasted.as_nanos() as f64,
+        packets_per_s: (verified + dropped_after.saturating_sub(dropped_before)) as f64 / seconds,
+        wanted_per_s: f64::from(row.feed.pps + AUDIO_PPS) * speed * row.legs as f64,
+        holes: after.holes.saturating_sub(before.holes),
+        delay: after.delay_ms,
+    };
+    eprintln!(
+        "  {:.0} halls: core {:.0} % busy, {:.0} packets/s, delay p99 {:.1} ms, {} holes",
+        speed * row.legs as f64,
+        look.busy * 100.0,
+        look.packets_per_s,
+        look.delay.p99,
+        look.holes
+    );
+    Ok(look)
+}
+
+fn told(best: Look, legs: usize) -> Capacity {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let per_core = (best.speed * legs as f64) as u64;
+    let how = format!(
+        "One core carried {per_core} halls ({legs} legs at {:.2} times the rate of a hall: 250 video packets a second in frames of 8, and 50 of \
+         sound), {:.0} packets/s, {:.0} % busy, delay p99 {:.1} ms, every packet of {VERIFIED} legs verified, those of the rest counted by the \
+         kernel. {cores} cores carry {cores} times that, with one worker on each.",
+        best.speed,
+        best.packets_per_s,
+        best.busy * 100.0,
+        best.delay.p99,
+    );
+    Capacity {
+        halls_at_2_5_mbit: per_core * cores as u64,
+        halls_per_core: per_core,
+        cores,
+        core_busy: best.busy,
+        packets_per_s: best.packets_per_s,
+        delay_ms: best.delay,
+        how,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A core that is full at this rate.
+    fn core_full_at(limit: f64) -> impl FnMut(f64) -> Result<Look> {
+        move |speed| {
+            Ok(Look {
+                speed,
+                busy: (speed / limit).min(1.0),
+                packets_per_s: 100.0 * speed.min(limit),
+                wanted_per_s: 100.0 * speed,
+                holes: u64::from(speed > limit),
+                delay: Delay::default(),
+            })
+        }
+    }
+
+    #[test]
+    fn the_search_ends_just_below_the_limit() {
+        for limit in [0.3, 0.9, 1.1, 2.2, 4.9] {
+            let best = fill(core_full_at(limit)).expect("carried");
+            assert!(
+                best.speed <= limit && best.speed >= 0.9 * limit,
+                "limit {limit}: {best:?}"
+            );
+        }
+        assert!(fill(core_full_at(0.001)).is_err());
+    }
+
+    #[test]
+    fn the_search_stops_at_what_a_publisher_may_send() {
+        let best = fill(core_full_at(1_000.0)).expect("carried");
+        assert!((best.speed - SPEED_MAX).abs() < 1e-9);
+    }
+}

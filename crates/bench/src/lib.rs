@@ -1,0 +1,25 @@
+//! `diemcau bench`: what a relay costs on this machine, measured over real legs, beside what no relay can go below.
+//!
+//! Four kinds of processes: the relays as they always run, one load that is the publisher and all halls
+//! ([`load`]), the floor ([`floor`]) and the parent that starts them, tells them what to do and reads the kernel's
+//! accounts ([`measure`]). Relay and floor run on one core, the load on another.
+
+pub mod capacity;
+pub mod case;
+mod child;
+pub mod engine;
+pub mod floor;
+pub mod load;
+pub mod machine;
+pub mod measure;
+mod proc;
+pub mod relays;
+pub mod report;
+pub mod run;
+pub mod statistics;
+pub mod table;
+pub mod wire;
+
+pub use case::{Case, Row};
+pub use report::Report;
+pub use run::{Options, run};

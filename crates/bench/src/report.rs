@@ -1,0 +1,134 @@
+//! What a run finds, as `--json` prints it.
+
+use crate::load::Srtp;
+use crate::machine::Machine;
+use crate::wire::Delay;
+use serde::{Deserialize, Serialize};
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What it was measured on.
+    pub machine: Machine,
+    /// The table.
+    pub rows: Vec<Row>,
+    /// How much one machine carries; absent when it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
+    /// RSS between the smallest and the largest row of one case with at least 100 legs, per leg, KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rss_slope_kib_per_leg: Option<f64>,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The server measured.
+    #[serde(default = "ours")]
+    pub engine: String,
+    /// `paced`, `burst`, `audio` or `hall`.
+    pub case: String,
+    /// Halls that watch.
+    pub legs: usize,
+    /// Relays the feed passes.
+    pub hops: usize,
+    /// Packets a second to each hall, of video, or of sound when there is no video.
+    pub pps: u32,
+    /// What the halls list.
+    pub srtp: Srtp,
+    /// Sending threads of the relay.
+    pub workers: usize,
+    /// CPU (user and system) of the relay that the halls are at, per packet that a hall received and verified; median of the windows.
+    pub cpu_us_per_packet: f64,
+    /// The same of copy, AES-128-GCM and send alone, in turn with it.
+    pub floor_us_per_packet: f64,
+    /// The first over the second.
+    pub ratio_to_floor: f64,
+    /// Memory with all halls minus memory with none, over the halls.
+    pub rss_kib_per_leg: f64,
+    /// Memory with all halls.
+    pub rss_kib: u64,
+    /// CPU over a join of all halls while nothing is published, over the halls. HTTP is plain.
+    pub join_cpu_ms: f64,
+    /// From the start of a hall's POST to the last packet of its first keyframe, all joining at once (100 at a time beyond that).
+    pub first_key_frame_ms: Spread,
+    /// From the publisher's socket to the hall.
+    pub delay_ms: Delay,
+    /// Packets that never came, with nothing repaired: the halls ask for no packet again.
+    pub holes: u64,
+    /// Packets that did not authenticate.
+    pub auth_failures: u64,
+    /// Packets verified while CPU was measured.
+    pub packets: u64,
+    /// CPU of all relays of the chain, per packet.
+    pub chain_cpu_us_per_packet: f64,
+    /// Share of its core the load used: beyond 0.9 its figures of delay are its own.
+    pub load_busy: f64,
+    /// Datagrams the kernel dropped at the relays' sockets and elsewhere.
+    pub kernel_drops: KernelDrops,
+    /// The threads that used more than 1 % of the relay's CPU.
+    pub threads: Vec<ThreadShare>,
+}
+
+fn ours() -> String {
+    "diemcau".to_owned()
+}
+
+/// A distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Half of all are below.
+    pub p50: f64,
+    /// 99 of 100 are below.
+    pub p99: f64,
+}
+
+/// Datagrams that found a full socket buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelDrops {
+    /// The relays could not read in time.
+    pub relay: u64,
+    /// The load could not, or another process.
+    pub elsewhere: u64,
+}
+
+/// What one thread did of the relay's work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadShare {
+    /// Its name.
+    pub name: String,
+    /// 0 to 1.
+    pub share: f64,
+}
+
+/// How much one machine carries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// Halls with picture and sound, 2.5 Mbit/s each, on all cores.
+    pub halls_at_2_5_mbit: u64,
+    /// On one core.
+    pub halls_per_core: u64,
+    /// By so many the figure of one core is multiplied.
+    pub cores: usize,
+    /// How busy that core was.
+    pub core_busy: f64,
+    /// Packets a second that core sent.
+    pub packets_per_s: f64,
+    /// Delay then.
+    pub delay_ms: Delay,
+    /// How it was found.
+    pub how: String,
+}
+
+/// How memory grows with halls: between the smallest and the largest of the rows with at least 100 legs.
+pub fn rss_slope(rows: &[Row]) -> Option<f64> {
+    let large = || {
+        rows.iter().filter(|row| {
+            row.legs >= 100 && row.hops == 1 && row.workers == 1 && row.case == "paced"
+        })
+    };
+    let least = large().min_by_key(|row| row.legs)?;
+    let most = large().max_by_key(|row| row.legs)?;
+    let legs = most.legs.checked_sub(least.legs).filter(|legs| *legs > 0)?;
+    Some((most.rss_kib as f64 - least.rss_kib as f64) / legs as f64)
+}

@@ -1,0 +1,74 @@
+//! `diemcau bench`: what this machine can carry.
+
+use anyhow::Result;
+use bench::Row;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What is measured.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Measure a relay on this machine: CPU per packet beside the least that is possible, memory, joins, delay, and
+    /// how many halls the machine carries.
+    ///
+    /// Everything is real: the relay as it runs in a conference, halls with ICE, DTLS and SRTP, every packet
+    /// verified. Nothing leaves the machine. A full run takes about ten minutes; let nothing else run meanwhile.
+    Relay(RelayOptions),
+    /// The publisher and the halls of a measurement; told what to do over standard input.
+    #[command(hide = true)]
+    Load,
+    /// Copy, seal and send, and nothing else; told what to do over standard input.
+    #[command(hide = true)]
+    Floor,
+}
+
+/// Options of `bench relay`.
+#[derive(Args)]
+pub struct RelayOptions {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Rows to measure instead of the usual ones, each CASE:LEGS[:HOPS] with CASE paced, burst, audio or hall; behind
+    /// it 40pps, sha1 or 2workers.
+    #[arg(long, value_name = "ROW", value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// Seconds of each window; a row has three of the relay and three of the floor.
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+    /// One window for each row, and only the two rows that count.
+    #[arg(long)]
+    quick: bool,
+    /// Leave out the last part, which fills one core to find how many halls it carries.
+    #[arg(long)]
+    no_capacity: bool,
+    /// Write the JSON into this file too.
+    #[arg(long, value_name = "FILE")]
+    raw: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    if (0.2..=600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("0.2 to 600 seconds".to_owned())
+    }
+}
+
+/// Runs it.
+pub fn run(what: Bench) -> Result<ExitCode> {
+    match what {
+        Bench::Relay(options) => bench::run(&bench::Options {
+            rows: options.rows,
+            seconds: options.seconds,
+            quick: options.quick,
+            json: options.json,
+            capacity: !options.no_capacity,
+            raw: options.raw,
+        })?,
+        Bench::Load => bench::load::run()?,
+        Bench::Floor => bench::floor::run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
