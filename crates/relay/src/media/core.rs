@@ -9,7 +9,9 @@
 //! ```
 
 mod allowance;
+mod announcing;
 mod arrival;
+mod demand;
 mod endings;
 mod feedback;
 mod feeds;
@@ -58,6 +60,8 @@ pub(super) struct Core {
     /// Rises with every change of state.
     version: u64,
     counters: Drops,
+    /// Something has changed that may change which streams are wanted.
+    demand_due: bool,
     canonical: Vec<u8>,
 }
 
@@ -69,6 +73,8 @@ struct Origin {
     ssrc: u32,
     /// Set when the leg went: the stream ends soon unless another leg brings it.
     orphan_since: Option<Instant>,
+    /// Whether it is wanted here; `None` for a publisher's, which comes anyway.
+    demand: Option<demand::Demand>,
 }
 
 /// When the periodic work is due next.
@@ -149,6 +155,7 @@ impl Core {
             },
             version: 0,
             counters: Drops::default(),
+            demand_due: false,
             canonical: Vec::with_capacity(2048),
         };
         core.numbers.own_ssrc = core.allocate_ssrc();
@@ -168,8 +175,8 @@ impl Core {
     /// Hears what the workers have to say, once a turn.
     pub(super) fn hear_workers(&mut self, now: Instant) {
         self.shards.set_now(now);
-        self.shards.hear();
-        self.flush();
+        self.demand_due |= self.shards.hear();
+        self.flush(now);
     }
 
     /// Takes a datagram off the socket; its bytes may be changed (decryption is in place).
@@ -182,7 +189,7 @@ impl Core {
             Some(128..=191) => self.handle_srtp(now, from, datagram),
             _ => self.counters.not_ours += 1,
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// Does what is due.
@@ -196,14 +203,16 @@ impl Core {
             self.drop_silent_legs(now);
             self.close_orphans(now);
             self.point_slots(now);
+            self.follow_demand(now);
             self.send_transport_feedback();
         }
         if now >= self.ticks.second {
             self.ticks.second = now + SECOND;
             self.report_reception();
-            self.announce_all();
+            self.announce_all(now);
+            self.repeat_demand();
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -224,11 +233,15 @@ impl Core {
         for leg in legs {
             self.remove_leg(leg, now);
         }
-        self.flush();
+        self.flush(now);
     }
 
     /// Sends what the router and DTLS have asked for.
-    fn flush(&mut self) {
+    fn flush(&mut self, now: Instant) {
+        // Before the keyframe requests: a stream has to flow for one.
+        if self.demand_due {
+            self.follow_demand(now);
+        }
         self.flush_requests();
         self.flush_dtls();
         self.shards.flush();

@@ -25,6 +25,7 @@ mod stun;
 mod threads;
 mod transmit;
 mod udp;
+mod want;
 mod worker;
 
 #[cfg(test)]

@@ -104,13 +104,16 @@ impl Shards {
         self.links.iter_mut().for_each(Link::wake);
     }
 
-    /// Hears the workers.
-    pub(super) fn hear(&mut self) {
+    /// Hears the workers; true when they want other streams than before.
+    pub(super) fn hear(&mut self) -> bool {
+        let mut wants_change = false;
         for index in 0..self.links.len() {
             while let Some(said) = self.links.get_mut(index).and_then(Link::take) {
+                wants_change |= matches!(said, FromWorker::Wanted(..));
                 self.heed(index, said);
             }
         }
+        wants_change
     }
 
     fn heed(&mut self, worker: usize, said: FromWorker) {
@@ -213,6 +216,22 @@ impl Shards {
             watchers: stats.watchers + watchers,
             ..stats
         })
+    }
+
+    /// Whether the origin sends only what keeps the stream alive, and the rate it would come at.
+    pub(super) fn set_paused(&mut self, stream: StreamId, paused: Option<u64>) {
+        self.here.router.set_paused(stream, paused);
+        if let Some(spec) = self.stream_spec(stream) {
+            self.put_everywhere(spec.ssrc, || StreamOrder::Paused(paused));
+        }
+    }
+
+    /// From the publisher's clock to ours.
+    pub(super) fn set_clock_offset(&mut self, stream: StreamId, offset: i64) {
+        self.here.router.set_clock_offset(stream, offset);
+        if let Some(spec) = self.stream_spec(stream) {
+            self.put_everywhere(spec.ssrc, || StreamOrder::ClockOffset(offset));
+        }
     }
 
     /// Does any leg play, await or demand it?

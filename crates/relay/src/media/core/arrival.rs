@@ -77,7 +77,7 @@ impl Core {
         self.shards.set_now(now);
         match self.shards.open_stream(spec) {
             Ok(stream) => {
-                self.origins.insert(stream, origin);
+                self.take_origin(stream, origin);
                 self.version += 1;
                 self.announce_start(spec);
                 Some(stream)
@@ -87,6 +87,16 @@ impl Core {
                 None
             }
         }
+    }
+
+    /// A second parent's copy: what is known of the stream stays.
+    fn take_origin(&mut self, stream: StreamId, origin: Origin) {
+        let demand = self.origins.get(&stream).and_then(|known| known.demand);
+        let origin = Origin {
+            demand: demand.or(origin.demand),
+            ..origin
+        };
+        self.origins.insert(stream, origin);
     }
 
     pub(super) fn close_stream(&mut self, stream: StreamId) {

@@ -63,6 +63,7 @@ impl Core {
         }
         self.shards.remove_leg(id);
         self.version += 1;
+        self.demand_due = true;
         self.release_streams(id, &leg.purpose, now);
     }
 

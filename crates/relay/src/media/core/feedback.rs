@@ -3,9 +3,9 @@
 use super::Core;
 use super::leg::Purpose;
 use crate::media::LegId;
-use crate::media::announce;
 use crate::media::rtcp::{self, Item, Writer};
 use crate::media::shard::Wish;
+use crate::media::{announce, want};
 use forwarding::{ReceptionReport, StreamId};
 use std::time::Instant;
 
@@ -39,6 +39,12 @@ impl Core {
                     self.handle_announcement(id, *ssrc, announcement, now);
                 }
             }
+            Item::App {
+                subtype,
+                name,
+                data,
+                ..
+            } if *name == want::NAME => self.handle_want(id, *subtype, data),
             // A publisher that says BYE for one stream goes on with another or closes the leg; both show by themselves.
             Item::Bye { .. } | Item::App { .. } | Item::TransportFeedback(_) => {}
         }
@@ -63,7 +69,17 @@ impl Core {
         for wish in self.shards.take_wishes() {
             match wish {
                 Wish::Keyframe(stream) => {
-                    self.ask_origin(stream, |own, ssrc, compound| compound.pli(own, ssrc));
+                    let on_trunk = self
+                        .origins
+                        .get(&stream)
+                        .is_some_and(|o| o.demand.is_some());
+                    self.ask_origin(stream, |own, ssrc, compound| {
+                        // Asked for, it is wanted, whatever became of the message that said so.
+                        if on_trunk {
+                            want::write_wanted(own, ssrc, compound);
+                        }
+                        compound.pli(own, ssrc);
+                    });
                 }
                 Wish::Resend(stream, sequences) => {
                     self.ask_origin(stream, |own, ssrc, compound| {

@@ -4,17 +4,14 @@ use super::leg::{Announced, Purpose};
 use super::{Core, Origin};
 use crate::media::LegId;
 use crate::media::announce::Announcement;
-use crate::media::rtcp::Writer;
 use crate::media::shards::Shards;
 use crate::media::srtp::Receiver;
-use forwarding::{Layer, SourceId, StreamId, StreamSpec};
-use protocol::{ChildTrunk, LegState, ParentTrunk, SiteCode};
+use forwarding::{SourceId, StreamId, StreamSpec};
+use protocol::{ChildTrunk, LegState, ParentTrunk};
 use std::time::{Duration, Instant};
 
 /// A stream no longer announced, or whose trunk is gone, ends after this; shorter, and a reconnect would cost a keyframe.
 const STREAM_GRACE: Duration = Duration::from_secs(5);
-/// Bytes of announcements per compound: below every path MTU with SRTCP around it.
-const COMPOUND_BYTES_MAX: usize = 1100;
 
 impl Core {
     /// A parent says what an SSRC is.
@@ -33,20 +30,25 @@ impl Core {
             return;
         };
         match announcement {
-            Announcement::Is { site, codec } if dialler.plan.feeds.contains(&site) => {
+            Announcement::Is(feed) if dialler.plan.feeds.contains(&feed.site) => {
                 let spec = StreamSpec {
-                    source: self.sources.id(&site),
-                    codec,
-                    layer: Layer::LOWEST,
+                    source: self.sources.id(&feed.site),
+                    codec: feed.codec,
+                    layer: feed.layer,
                     ssrc,
                     resend: true,
                 };
                 match dialler.streams.get_mut(&ssrc) {
-                    Some(known) if is_still(&self.shards, known.stream, spec) => known.at = now,
+                    Some(known) if is_still(&self.shards, known.stream, spec) => {
+                        known.at = now;
+                        known.rate_bps = feed.rate_bps;
+                        let stream = known.stream;
+                        self.note_upstream(stream, now);
+                    }
                     Some(known) => {
                         let stale = known.stream;
                         self.close_stream(stale);
-                        self.open_announced(id, spec, now);
+                        self.open_announced(id, spec, feed.rate_bps, now);
                     }
                     None if is_full => {
                         tracing::info!(
@@ -55,10 +57,10 @@ impl Core {
                         );
                         self.renew_trunk(id, now);
                     }
-                    None => self.open_announced(id, spec, now),
+                    None => self.open_announced(id, spec, feed.rate_bps, now),
                 }
             }
-            Announcement::Is { .. } => {}
+            Announcement::Is(_) => {}
             Announcement::Ended => {
                 if let Some(ended) = dialler.streams.remove(&ssrc) {
                     self.close_stream(ended.stream);
@@ -67,20 +69,26 @@ impl Core {
         }
     }
 
-    fn open_announced(&mut self, id: LegId, spec: StreamSpec, now: Instant) {
+    fn open_announced(&mut self, id: LegId, spec: StreamSpec, rate_bps: Option<u64>, now: Instant) {
         let origin = Origin {
             leg: id,
             ssrc: spec.ssrc,
             orphan_since: None,
+            demand: None,
         };
         let Some(stream) = self.open_stream(spec, origin, now) else {
             return;
         };
         if let Some(Purpose::TrunkUp(dialler)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
         {
-            let known = Announced { stream, at: now };
+            let known = Announced {
+                stream,
+                at: now,
+                rate_bps,
+            };
             dialler.streams.insert(spec.ssrc, known);
         }
+        self.begin_demand(stream, now);
     }
 
     /// Ends streams whose feed the plan no longer takes from this parent.
@@ -143,7 +151,7 @@ impl Core {
     }
 
     /// Subscribes a connected child to what the plan sends it, and announces that.
-    pub(super) fn subscribe_trunk(&mut self, id: LegId) {
+    pub(super) fn subscribe_trunk(&mut self, id: LegId, now: Instant) {
         let Some(Purpose::TrunkDown(child)) = self.legs.get(&id).map(|leg| &leg.purpose) else {
             return;
         };
@@ -156,7 +164,8 @@ impl Core {
                 tracing::warn!(leg = id.0, %site, %refusal, "feed cannot be sent on this trunk");
             }
         }
-        self.announce_trunk(id);
+        self.demand_due = true;
+        self.announce_trunk(id, now);
     }
 
     pub(super) fn unsubscribe_trunk(&mut self, id: LegId, before: &ChildTrunk, after: &ChildTrunk) {
@@ -180,73 +189,6 @@ impl Core {
             self.shards.unsubscribe(id, source);
         }
         self.shards.send_rtcp(id, compound);
-    }
-
-    /// Announces everything on every connected child's trunk; without streams the compound shows that the trunk lives.
-    pub(super) fn announce_all(&mut self) {
-        for id in self.connected_children(|_| true) {
-            self.announce_trunk(id);
-        }
-    }
-
-    /// Announces a new stream before its first packet.
-    pub(super) fn announce_start(&mut self, spec: StreamSpec) {
-        let codec = spec.codec;
-        self.announce(spec, |site| Announcement::Is { site, codec });
-    }
-
-    /// Tells children that a stream has ended, before the router forgets it.
-    pub(super) fn announce_end(&mut self, spec: StreamSpec) {
-        self.announce(spec, |_| Announcement::Ended);
-    }
-
-    /// Tells the children that the plan sends this stream's source to.
-    fn announce(&mut self, spec: StreamSpec, what: impl FnOnce(SiteCode) -> Announcement) {
-        let Some(site) = self.sources.name(spec.source).cloned() else {
-            return;
-        };
-        let children = self.connected_children(|child| child.feeds.contains(&site));
-        let announcement = what(site);
-        for id in children {
-            let mut compound = self.begin_compound(&[]);
-            announcement.write(spec.ssrc, &mut compound);
-            self.shards.send_rtcp(id, compound);
-        }
-    }
-
-    fn announce_trunk(&mut self, id: LegId) {
-        let streams: Vec<StreamSpec> = self
-            .shards
-            .trunk_streams(id)
-            .map(|(_, spec)| spec)
-            .collect();
-        let mut compound: Writer = self.begin_compound(&[]);
-        for spec in streams {
-            let Some(site) = self.sources.name(spec.source).cloned() else {
-                continue;
-            };
-            Announcement::Is {
-                site,
-                codec: spec.codec,
-            }
-            .write(spec.ssrc, &mut compound);
-            if compound.0.len() > COMPOUND_BYTES_MAX {
-                let full = std::mem::replace(&mut compound, self.begin_compound(&[]));
-                self.shards.send_rtcp(id, full);
-            }
-        }
-        self.shards.send_rtcp(id, compound);
-    }
-
-    fn connected_children(&self, wanted: impl Fn(&ChildTrunk) -> bool) -> Vec<LegId> {
-        self.legs
-            .iter()
-            .filter(|(_, leg)| leg.state == LegState::Connected)
-            .filter(
-                |(_, leg)| matches!(&leg.purpose, Purpose::TrunkDown(child) if wanted(&child.plan)),
-            )
-            .map(|(id, _)| *id)
-            .collect()
     }
 }
 

@@ -159,6 +159,8 @@ pub(super) struct Dialler {
 pub(super) struct Announced {
     pub(super) stream: StreamId,
     pub(super) at: Instant,
+    /// What it says it measures, bit/s.
+    pub(super) rate_bps: Option<u64>,
 }
 
 /// The addresses a peer has proven by authentic checks; packets go to one of them.

@@ -47,7 +47,7 @@ impl Core {
                 return false;
             }
         }
-        self.flush();
+        self.flush(now);
         true
     }
 

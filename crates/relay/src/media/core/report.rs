@@ -21,6 +21,16 @@ impl Core {
         }
     }
 
+    /// The session a leg is for.
+    #[cfg(test)]
+    pub(in crate::media) fn session_of(&self, id: LegId) -> Option<&str> {
+        match &self.legs.get(&id)?.purpose {
+            Purpose::Publish(publisher) => Some(&publisher.session),
+            Purpose::Watch(watcher) => Some(&watcher.session),
+            Purpose::TrunkDown(_) | Purpose::TrunkUp(_) => None,
+        }
+    }
+
     /// A snapshot.
     pub(in crate::media) fn report(&self, now: Instant) -> RelayReport {
         let totals = self.shards.totals();

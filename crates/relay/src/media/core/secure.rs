@@ -131,7 +131,7 @@ impl Core {
             self.end_leg(id, now);
             return;
         }
-        self.subscribe_trunk(id);
+        self.subscribe_trunk(id, now);
         self.point_leg(id);
     }
 

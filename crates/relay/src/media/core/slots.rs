@@ -8,8 +8,6 @@ use forwarding::{Mid, PayloadTypes, Rtx, SlotExtensions, SlotSpec, SourceId};
 use protocol::{LegRole, MediaKind};
 use std::time::{Duration, Instant};
 
-/// A program source that sends nothing for this long is dead; the next one fills the slots.
-const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// A source that came back must have lived this long before it takes the program back: a flapping line shows one
 /// switch, not ten.
 const RETURN_AFTER: Duration = Duration::from_secs(2);
@@ -83,8 +81,7 @@ impl Core {
 
     fn is_alive(&self, source: SourceId, now: Instant) -> bool {
         self.streams_of(source)
-            .filter_map(|stream| self.shards.stream_stats(stream, now)?.silent_for)
-            .any(|silent| silent < SILENCE_MAX)
+            .any(|stream| self.rate_of(stream, now).is_some())
     }
 
     /// Points the slots of one leg, those that change.
@@ -115,6 +112,7 @@ impl Core {
             };
             if *pointed != wanted && self.shards.point(id, index, wanted).is_ok() {
                 *pointed = wanted;
+                self.demand_due = true;
             }
         }
     }
@@ -129,6 +127,7 @@ impl Core {
             // For a leg that has yet to connect too.
             spec.layer_max = layer;
             self.shards.set_layer_max(id, slot, layer);
+            self.demand_due = true;
         }
     }
 

@@ -183,6 +183,7 @@ impl Core {
             leg: id,
             ssrc,
             orphan_since: None,
+            demand: None,
         };
         let incoming = Incoming {
             ssrc,

@@ -69,7 +69,7 @@ impl Core {
         if let Some((id, old)) = existing {
             let before = std::mem::replace(old, child.clone());
             self.unsubscribe_trunk(id, &before, child);
-            self.subscribe_trunk(id);
+            self.subscribe_trunk(id, now);
         } else {
             self.add_child(child.clone(), VecDeque::new(), now);
         }

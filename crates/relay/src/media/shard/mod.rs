@@ -92,6 +92,8 @@ impl Shard {
             StreamOrder::Open(_) => {}
             StreamOrder::Rtp(packet) => drop(self.handle_rtp(stream, packet)),
             StreamOrder::SenderReport { ntp, rtp } => self.handle_sender_report(stream, *ntp, *rtp),
+            StreamOrder::Paused(paused) => self.router.set_paused(stream, *paused),
+            StreamOrder::ClockOffset(offset) => self.router.set_clock_offset(stream, *offset),
             StreamOrder::Close => self.router.close_stream(stream),
         }
     }

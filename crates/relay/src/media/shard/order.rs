@@ -24,6 +24,10 @@ pub(in crate::media) enum StreamOrder {
         ntp: u64,
         rtp: u32,
     },
+    /// Nobody wants it anywhere, and at what rate it would come; `None`: it comes.
+    Paused(Option<u64>),
+    /// From the publisher's clock to ours.
+    ClockOffset(i64),
     Close,
 }
 
@@ -84,7 +88,10 @@ impl Order {
         match self {
             Self::Stream(_, order) => match order {
                 StreamOrder::Rtp(_) | StreamOrder::SenderReport { .. } => true,
-                StreamOrder::Open(_) | StreamOrder::Close => false,
+                StreamOrder::Open(_)
+                | StreamOrder::Paused(_)
+                | StreamOrder::ClockOffset(_)
+                | StreamOrder::Close => false,
             },
             Self::Leg(_, order) => matches!(
                 order,

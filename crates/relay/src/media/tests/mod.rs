@@ -1,6 +1,7 @@
 //! Stories: relays and guests on an in-memory wire.
 
 mod bursts;
+mod demand;
 mod guest;
 mod hostile;
 mod ingress;

@@ -1,6 +1,6 @@
 //! STUN, RTCP, announcements, RTP: what is written is read, and the RFCs' examples are.
 
-use crate::media::announce::{Announcement, NAME};
+use crate::media::announce::{Announcement, Carried, NAME};
 use crate::media::ingress::{self, Form, Packet};
 use crate::media::rtcp::{Item, Writer, read};
 use crate::media::stun::{self, Class, Message};
@@ -62,11 +62,13 @@ fn feedback_is_read_as_it_was_written() {
     compound.cname(1, "relay");
     compound.nack(1, 7, &[65_535, 0, 1, 16, 40]);
     compound.pli(1, 8);
-    Announcement::Is {
+    let carried = Announcement::Is(Carried {
         site: "DT-01".parse().expect("a site code"),
         codec: forwarding::Codec::H264,
-    }
-    .write(9, &mut compound);
+        layer: forwarding::Layer(2),
+        rate_bps: Some(2_345_000),
+    });
+    carried.write(9, &mut compound);
     Announcement::Ended.write(10, &mut compound);
     let (mut blocks, mut rest) = (0, Vec::new());
     read(&compound.0, &mut |item| match item {

@@ -3,6 +3,7 @@
 use super::guest::Guest;
 use super::recorder::Recorder;
 use crate::media::core::Core;
+use crate::media::handle::Command;
 use crate::media::worker::Worker;
 use crate::media::{
     Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
@@ -159,6 +160,43 @@ impl World {
         self.open(relay, guest, role, site, LegMedia::Watch(slots()));
         self.connect(guest);
         guest
+    }
+
+    pub(crate) fn watcher_of(
+        &mut self,
+        relay: usize,
+        role: LegRole,
+        site: Option<&str>,
+        media: LegMedia,
+    ) -> usize {
+        let guest = self.guest(relay);
+        self.open(relay, guest, role, site, media);
+        self.connect(guest);
+        guest
+    }
+
+    /// The sessions of a relay end, as if all its pages were closed.
+    pub(crate) fn close_legs(&mut self, relay: usize) {
+        for n in 1..200 {
+            let leg = LegId(n);
+            let session = self.relays[relay].core.session_of(leg);
+            if session.is_some() {
+                let now = self.now;
+                self.relays[relay]
+                    .core
+                    .handle_command(Command::CloseLeg(leg), now);
+            }
+        }
+        self.settle();
+    }
+
+    /// A guest's leg.
+    pub(crate) fn leg(&self, relay: usize, guest: usize) -> LegId {
+        let session = format!("s{guest}");
+        let found = (1..200)
+            .map(LegId)
+            .find(|leg| self.relays[relay].core.session_of(*leg) == Some(session.as_str()));
+        found.expect("an open session")
     }
 
     pub(crate) fn open(
