@@ -1,5 +1,6 @@
 //! Stories: relays and guests on an in-memory wire.
 
+mod allocations;
 mod bursts;
 mod demand;
 mod guest;

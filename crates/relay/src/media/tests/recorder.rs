@@ -6,7 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Everything sent, until it is taken. Clones see the same.
 #[derive(Clone, Default)]
-pub(crate) struct Recorder(Arc<Mutex<Vec<Sent>>>);
+pub(crate) struct Recorder(Arc<Mutex<Record>>);
+
+#[derive(Default)]
+struct Record {
+    calls: Vec<Sent>,
+    /// Datagrams that were only counted.
+    counted: usize,
+    only_counts: bool,
+}
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,21 +37,33 @@ impl Recorder {
 
     /// The calls, as they were made.
     pub(crate) fn take_calls(&self) -> Vec<Sent> {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut self.lock().calls)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {
+    /// From now on datagrams are counted and forgotten, or kept again; gives the number counted so far.
+    pub(crate) fn only_count(&self, only_counts: bool) -> usize {
+        let mut record = self.lock();
+        record.only_counts = only_counts;
+        std::mem::take(&mut record.counted)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
         self.0.lock().expect("no test has panicked with it")
     }
 }
 
 impl Transmit for Recorder {
     fn send(&mut self, to: SocketAddr, bytes: &[u8], segment_size: Option<usize>) -> Outcome {
-        self.lock().push(Sent {
-            to,
-            bytes: bytes.to_vec(),
-            segment_size,
-        });
+        let mut record = self.lock();
+        if record.only_counts {
+            record.counted += bytes.chunks(segment_size.unwrap_or(bytes.len())).len();
+        } else {
+            record.calls.push(Sent {
+                to,
+                bytes: bytes.to_vec(),
+                segment_size,
+            });
+        }
         Outcome::default()
     }
 

@@ -4,7 +4,7 @@ use super::guest::Guest;
 use super::recorder::Recorder;
 use crate::media::core::Core;
 use crate::media::handle::Command;
-use crate::media::worker::Worker;
+use crate::media::worker::{Turn, Worker};
 use crate::media::{
     Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
     PublishExtensions, PublishedTrack, SlotPurpose, WatchExtensions, WatchSlot,
@@ -29,6 +29,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
+    /// Its sending threads do what they were told.
+    pub(crate) fn work(&mut self, now: Instant) {
+        for worker in &mut self.workers {
+            while worker.turn(now) == Turn::Again {}
+        }
+    }
+
     /// Its sending threads do what they were told, and tell the core what they have to say.
     fn turn(&mut self, now: Instant) {
         for worker in &mut self.workers {
