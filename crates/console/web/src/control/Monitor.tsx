@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { WatchGrant } from "../protocol/WatchGrant.ts";
 import { t } from "../i18n/index.ts";
-import { preferH264 } from "../media/exchange.ts";
+import { preferH264 } from "../media/codecs.ts";
 import { keep, type Keeper } from "../media/keeper.ts";
 import { layerFor, type Layer } from "../media/layers.ts";
 import { Icon } from "../ui/parts.tsx";

@@ -2,7 +2,7 @@
 import { batch, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { api, Refused } from "../api.ts";
 import { backoff, pause } from "../backoff.ts";
-import { preferH264 } from "../media/exchange.ts";
+import { preferH264, preferRedundancy } from "../media/codecs.ts";
 import { keep, type Keeper } from "../media/keeper.ts";
 import { addPicture, shape } from "../media/layers.ts";
 import type { MediaStats } from "../media/stats.ts";
@@ -135,7 +135,7 @@ export class Hall {
       grant: async () => this.endpoint("whip_url"),
       onUnauthorised: this.onUnauthorised,
       prepare: (pc) => {
-        if (audio) pc.addTransceiver(audio, { direction: "sendonly" });
+        if (audio) preferRedundancy(pc.addTransceiver(audio, { direction: "sendonly" }));
         if (video) preferH264(addPicture(pc, video), "send");
       },
     });

@@ -88,16 +88,3 @@ function gathered(pc: RTCPeerConnection): Promise<void> {
     look();
   });
 }
-
-/** Puts H.264 first: every television, phone and hardware decoder has it. */
-export function preferH264(transceiver: RTCRtpTransceiver, side: "send" | "receive"): void {
-  const capabilities = (side === "send" ? RTCRtpSender : RTCRtpReceiver).getCapabilities?.("video");
-  if (!capabilities || !transceiver.setCodecPreferences) return;
-  const rank = (codec: { mimeType: string; sdpFmtpLine?: string }) => {
-    if (codec.mimeType.toLowerCase() !== "video/h264") return 2;
-    return /42e01f/.test(codec.sdpFmtpLine ?? "") && /packetization-mode=1/.test(codec.sdpFmtpLine ?? "")
-      ? 0
-      : 1;
-  };
-  transceiver.setCodecPreferences(capabilities.codecs.toSorted((a, b) => rank(a) - rank(b)));
-}
