@@ -31,7 +31,9 @@ pub(super) fn opus(offered: Parameters<'_>) -> String {
     );
     for wish in ["usedtx", "stereo"] {
         if offered.number(wish) == Some(1) {
-            answer.push_str(&format!(";{wish}=1"));
+            answer.push(';');
+            answer.push_str(wish);
+            answer.push_str("=1");
         }
     }
     answer
