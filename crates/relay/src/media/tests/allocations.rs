@@ -69,9 +69,12 @@ fn conference(world: &mut World, programme: &mut Programme) -> usize {
     world.until("the trunk is connected", |world| {
         world.report(child).trunks[0].state == protocol::LegState::Connected
     });
+    // Somebody below the child wants the programme.
+    world.watcher(child, LegRole::Watch, Some("A"));
     for packet in programme.frame(2, true) {
         world.send_rtp(hub, &packet);
     }
+    world.pass(Duration::from_secs(1));
     // Every place of the rings has held a packet as large as any.
     for _ in 0..RING_PACKETS.div_ceil(8) {
         for mut packet in programme.round() {
