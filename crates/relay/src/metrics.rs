@@ -43,6 +43,8 @@ telemetry::metrics! {
         pub control_link_connects: IntCounter = "relay_control_link_connects_total";
         /// Sessions opened, by what they are for.
         pub sessions_opened: IntCounterVec = "relay_sessions_opened_total" by ["role"];
+        /// Sessions whose ICE was restarted: their hall came to another network, or lost its path.
+        pub ice_restarts: IntCounter = "relay_ice_restarts_total";
         /// HTTP requests refused, by status.
         pub http_refusals: IntCounterVec = "relay_http_refusals_total" by ["status"];
     }

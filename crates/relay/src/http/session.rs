@@ -114,6 +114,7 @@ impl Gateway {
             }
             other => Refusal::unavailable("media_busy", other.to_string()),
         })?;
+        self.metrics.ice_restarts.inc();
         ice.remote = remote;
         ice.ufrag.clone_from(&local.ufrag);
         let answer = ice.tagged.restarted(&local, &self.candidates);

@@ -75,6 +75,21 @@ pub(super) fn lines(extensions: &Extensions) -> Vec<(u8, &'static str)> {
     lines
 }
 
+/// Leaves out what contradicts another m-line of the BUNDLE group: on one transport an id means one thing, and a thing has
+/// one id (RFC 9143 §15).
+pub(super) fn agree(extensions: &mut Extensions, others: &[&Extensions]) {
+    for (id, uri) in lines(extensions) {
+        let clashes = |(other, name): (u8, &str)| (other == id) != (name == uri);
+        if others
+            .iter()
+            .any(|other| lines(other).into_iter().any(clashes))
+            && let Some(place) = place(extensions, uri)
+        {
+            *place = None;
+        }
+    }
+}
+
 /// Those that make sense on this kind of m-line. RFC 6464 speaks of audio only; RIDs, congestion feedback and
 /// dependency descriptors are of use on video only.
 pub(super) fn fitting(section: &Section) -> Extensions {

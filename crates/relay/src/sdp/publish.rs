@@ -3,7 +3,7 @@
 use super::answer::{Media, Reply};
 use super::codec::OfferedCodec;
 use super::extensions::{self, Extensions};
-use super::{Fault, Negotiated, Offer, Section, simulcast};
+use super::{Fault, Negotiated, Offer, Section, lines, simulcast};
 use crate::media::{Codec, LegMedia, PublishedTrack};
 use protocol::MediaKind;
 
@@ -27,7 +27,8 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
         if again || !section.sends {
             continue;
         }
-        let media = media(section, codec.clone());
+        let media = media(section, codec.clone(), &tracks);
+        check_payload_types(section, &media, &tracks)?;
         tracks.extend(track(section, &media));
         taken.push(index);
         *reply = Reply::Accepted(media);
@@ -62,9 +63,16 @@ fn choice(section: &Section) -> Option<&OfferedCodec> {
     })
 }
 
-fn media(section: &Section, codec: OfferedCodec) -> Media {
-    let rids = simulcast::taken(section, codec.payload_type);
+fn media(section: &Section, codec: OfferedCodec, others: &[PublishedTrack]) -> Media {
     let (mut extensions, mut codecs) = (extensions::fitting(section), vec![codec]);
+    let others: Vec<&Extensions> = others.iter().map(|track| &track.extensions).collect();
+    extensions::agree(&mut extensions, &others);
+    // Without their extension nothing on the wire would tell the layers apart.
+    let payload_type = codecs.first().map(|codec| codec.payload_type);
+    let rids = match (extensions.rid, payload_type) {
+        (Some(_), Some(payload_type)) => simulcast::taken(section, payload_type),
+        _ => Vec::new(),
+    };
     if rids.is_empty() {
         (extensions.rid, extensions.repaired_rid) = (None, None);
     }
@@ -75,6 +83,28 @@ fn media(section: &Section, codec: OfferedCodec) -> Media {
         extensions,
         rids,
         sent: None,
+    }
+}
+
+/// On one transport a payload type means one thing (RFC 9143 §10.1.2).
+fn check_payload_types(
+    section: &Section,
+    media: &Media,
+    others: &[PublishedTrack],
+) -> Result<(), Fault> {
+    let of = |track: &PublishedTrack| {
+        let (own, rtx) = (Some(track.payload_type), track.rtx_payload_type);
+        [own, rtx, track.red_payload_type]
+    };
+    let taken: Vec<u8> = others.iter().flat_map(of).flatten().collect();
+    let mut own = lines::payload_types(media).into_iter();
+    match own.find(|payload_type| taken.contains(payload_type)) {
+        None => Ok(()),
+        Some(payload_type) => Err(Fault::new(
+            &section.place,
+            format!("payload type {payload_type} of another m-line"),
+            "payload types of its own: the BUNDLE group is one RTP session (RFC 9143 §10.1.2)",
+        )),
     }
 }
 

@@ -159,8 +159,7 @@ fn alternatives(stream: &str, declared: &[Rid]) -> Vec<Rid> {
 /// The layers taken when the m-line is answered with this payload type, in the offer's order; empty: one stream,
 /// without RIDs. Beyond three the last ones named are left out: senders name what they like best first (RFC 8853 §5.2).
 pub(super) fn taken(section: &Section, payload_type: u8) -> Vec<Rid> {
-    // Without their extension nothing on the wire would tell the layers apart; and sound has none.
-    if section.kind != Some(MediaKind::Video) || section.extensions.rid.is_none() {
+    if section.kind != Some(MediaKind::Video) {
         return Vec::new();
     }
     let mut taken: Vec<Rid> = Vec::new();

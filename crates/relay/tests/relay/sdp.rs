@@ -227,6 +227,30 @@ fn an_extension_has_an_id_of_its_own_in_both_directions_that_fits_one_byte() {
 }
 
 #[test]
+fn what_contradicts_another_m_line_of_the_group_is_left_out_or_refused() {
+    let video_mid = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:10 ";
+    assert!(CHROMIUM_WHIP.contains(video_mid));
+    for clash in [
+        "a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:10 ",
+        "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:10 ",
+    ] {
+        let tracks = tracks(&CHROMIUM_WHIP.replace(video_mid, clash));
+        let mids: Vec<_> = tracks.iter().map(|track| track.extensions.mid).collect();
+        assert_eq!(mids, [Some(4), None], "{clash}");
+    }
+    let twice = CHROMIUM_WHIP
+        .replace(" 111 63 ", " 108 63 ")
+        .replace(":111 ", ":108 ");
+    let fault = sdp::publish(&parse(&twice)).expect_err("one number for two things");
+    assert!(
+        fault
+            .to_string()
+            .starts_with("m-line 2 (video): found payload type 108 of another m-line"),
+        "{fault}"
+    );
+}
+
+#[test]
 fn a_dependency_descriptor_is_sent_only_where_both_forms_of_extensions_are_allowed() {
     let uri =
         "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
@@ -580,6 +604,15 @@ fn sound(negotiated: &sdp::Negotiated) {
     };
     match &negotiated.media {
         LegMedia::Publish(tracks) => {
+            let of = |track: &PublishedTrack| {
+                let (own, rtx) = (Some(track.payload_type), track.rtx_payload_type);
+                [own, rtx, track.red_payload_type]
+            };
+            let mut numbers: Vec<u8> = tracks.iter().flat_map(of).flatten().collect();
+            let count = numbers.len();
+            numbers.sort_unstable();
+            numbers.dedup();
+            assert_eq!(numbers.len(), count, "{tracks:?}");
             for track in tracks {
                 let e = &track.extensions;
                 ids(&[

@@ -204,6 +204,11 @@ async fn ice_restarts_and_every_restart_is_a_session_of_its_own() {
         204,
         "the same names again are no restart"
     );
+    let metrics = bench.metrics().await;
+    assert!(
+        metrics.contains("diemcau_relay_ice_restarts_total 3\n"),
+        "{metrics}"
+    );
     bench.end().await;
 }
 
