@@ -5,6 +5,10 @@ use crate::limits::SENDER_REPORT_INTERVAL;
 use crate::sequence::{extended, ticks};
 use std::time::Duration;
 
+/// A mapping this old, on a stream that was paused, is not carried on: clocks drift by 100 ppm, and a viewer notices
+/// 40 ms between sound and picture.
+const MAPPING_AGE_MAX: Duration = Duration::from_mins(2);
+
 /// Counts every accepted sequence number once: a copy from a second parent is no reception.
 #[derive(Debug)]
 pub(crate) struct Reception {
@@ -99,10 +103,14 @@ impl Reception {
         is_due
     }
 
-    /// The origin's NTP–RTP mapping, carried on to `now` by its media clock.
+    /// The origin's NTP–RTP mapping, carried on to `now` by its media clock; `None` when none is known, or only one of
+    /// long ago.
     pub(crate) fn mapping_at(&self, now: Duration) -> Option<(u64, u32)> {
         let SenderInfo { ntp, rtp, at } = self.sender_report?;
         let passed = now.saturating_sub(at);
+        if passed > MAPPING_AGE_MAX {
+            return None;
+        }
         let fraction = (u64::from(passed.subsec_nanos()) << 32) / 1_000_000_000;
         let passed_ntp = passed.as_secs() << 32 | fraction;
         Some((

@@ -222,7 +222,7 @@ impl Slot {
             out.report(SenderReport {
                 leg: out.leg,
                 ssrc: self.spec.ssrc,
-                ntp,
+                ntp: ntp.wrapping_add_signed(stream.clock_offset),
                 rtp: rtp.wrapping_add(segment.rewrite.timestamp_shift),
                 packets: self.count.packets,
                 octets: self.count.octets,

@@ -11,6 +11,7 @@
 mod allowance;
 mod announcing;
 mod arrival;
+mod clocks;
 mod demand;
 mod endings;
 mod feedback;
@@ -59,6 +60,7 @@ pub(super) struct Core {
     ticks: Ticks,
     /// Rises with every change of state.
     version: u64,
+    clocks: clocks::Clocks,
     counters: Drops,
     /// Something has changed that may change which streams are wanted.
     demand_due: bool,
@@ -154,6 +156,7 @@ impl Core {
                 second: now,
             },
             version: 0,
+            clocks: clocks::Clocks::new(),
             counters: Drops::default(),
             demand_due: false,
             canonical: Vec::with_capacity(2048),

@@ -75,6 +75,9 @@ impl Core {
         now: Instant,
     ) -> Option<StreamId> {
         self.shards.set_now(now);
+        if self.streams_of(spec.source).next().is_none() {
+            self.clocks.forget(spec.source);
+        }
         match self.shards.open_stream(spec) {
             Ok(stream) => {
                 self.take_origin(stream, origin);

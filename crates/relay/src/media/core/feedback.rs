@@ -19,6 +19,7 @@ impl Core {
         match item {
             Item::SenderReport { ssrc, ntp, rtp } => {
                 if let Some(stream) = self.stream_from(id, *ssrc) {
+                    self.note_clock(stream, *ntp, now);
                     self.shards.handle_sender_report(stream, *ntp, *rtp);
                 }
             }

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod bursts;
+mod clocks;
 mod demand;
 mod guest;
 mod hostile;
