@@ -15,7 +15,16 @@
 //!   estimate of the leg they came from, and never panic.
 
 mod arrivals;
+mod climb;
+mod detector;
+mod estimator;
 mod feedback;
+mod queue;
+mod sent;
+mod span;
+mod trial;
 
 pub use arrivals::ArrivalLog;
+pub use climb::Demand;
+pub use estimator::{Estimator, Figures};
 pub use feedback::{Feedback, Malformed};

@@ -1,0 +1,218 @@
+//! What a viewer would notice.
+
+use crate::hall::Hall;
+use crate::line::{Dice, Line};
+
+const WORLDS: u64 = 150;
+
+/// A line as halls have them: some way, some jitter.
+fn common(dice: &mut Dice) -> Line {
+    Line {
+        way_us: dice.between(1, 100) * 1_000,
+        jitter_us: dice.roll(8_000),
+        ..Line::wide()
+    }
+}
+
+/// Sets a cap below the top layer, as `tbf` does.
+fn cap(hall: &mut Hall) {
+    let rate_bps = hall.top_bps() * hall.dice.between(35, 85) / 100;
+    let bucket_bytes = hall.dice.between(2_000, 16_000) as f64;
+    let queue_ms = hall.dice.between(30, 500);
+    let line = hall.line();
+    line.rate_bps = rate_bps;
+    line.bucket_bytes = bucket_bytes;
+    line.queue_ms = queue_ms;
+}
+
+/// What holds in a world, or what does not.
+macro_rules! holds {
+    ($condition:expr, $($what:tt)+) => {
+        if !$condition {
+            return Err(format!($($what)+));
+        }
+    };
+}
+
+fn each(story: impl Fn(u64, &mut Dice) -> Result<(), String>) {
+    let (first, worlds) = match std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    {
+        Some(seed) => (seed, 1),
+        None => (1, WORLDS),
+    };
+    let failures: Vec<String> = (first..first + worlds)
+        .filter_map(|seed| {
+            let failure = story(seed, &mut Dice::new(seed ^ 0x5eed)).err()?;
+            Some(format!("seed {seed}: {failure}"))
+        })
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} worlds fail\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+fn limit(hall: &Hall) -> u64 {
+    hall.estimator.limit_bps().unwrap_or(u64::MAX)
+}
+
+/// For messages.
+fn state(hall: &Hall) -> String {
+    format!(
+        "top {} limit {} switches {:?} {:?} {:?}",
+        hall.top_bps(),
+        limit(hall),
+        hall.switches,
+        hall.bottleneck.line,
+        hall.estimator.figures()
+    )
+}
+
+#[test]
+fn a_cap_is_found_within_two_seconds_and_its_end_within_twelve() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(8);
+        holds!(
+            limit(&hall) == u64::MAX,
+            "nothing was wrong: {}",
+            state(&hall)
+        );
+        cap(&mut hall);
+        let fell = hall.run_until(2_000, |hall| limit(hall) < hall.top_bps());
+        holds!(fell.is_some(), "the cap is not seen: {}", state(&hall));
+        hall.run_for(20);
+        holds!(hall.playing < 2, "the top layer plays: {}", state(&hall));
+        let line = common(dice);
+        *hall.line() = Line {
+            way_us: hall.line().way_us,
+            ..line
+        };
+        let rose = hall.run_until(12_000, |hall| limit(hall) > hall.top_bps());
+        holds!(
+            rose.is_some(),
+            "its end is not seen: {} {:?}",
+            state(&hall),
+            hall.estimator
+        );
+        hall.run_for(3);
+        holds!(
+            hall.playing == 2,
+            "the top layer is not back: {}",
+            state(&hall)
+        );
+        println!("seed {seed}: fell {fell:?} rose {rose:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn behind_a_cap_the_layer_that_fits_stays_and_probes_hurt_nobody() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(3);
+        cap(&mut hall);
+        hall.run_for(15);
+        let began = hall.now_ms;
+        let dropped = hall.bottleneck.media_dropped;
+        hall.waiting_max_ms = 0.0;
+        hall.run_for(60);
+        let switches = hall.switches.iter().filter(|at| **at > began).count();
+        println!(
+            "seed {seed}: switches {switches}, waited {:.0} ms of {}, media dropped {}, padding {} kB, {:?}",
+            hall.waiting_max_ms,
+            hall.bottleneck.line.queue_ms,
+            hall.bottleneck.media_dropped - dropped,
+            hall.padding_bytes / 1_000,
+            hall.estimator.figures()
+        );
+        holds!(switches <= 6, "{switches} switches: {}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
+fn random_loss_of_five_percent_costs_no_layer() {
+    each(|seed, dice| {
+        let line = Line {
+            loss: 0.05,
+            ..common(dice)
+        };
+        let mut hall = Hall::new(seed, line);
+        hall.run_for(60);
+        holds!(hall.switches.is_empty(), "{}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
+fn heavy_random_loss_costs_the_layer_for_a_moment_only() {
+    each(|seed, dice| {
+        let loss = dice.between(12, 25) as f64 / 100.0;
+        let mut hall = Hall::new(
+            seed,
+            Line {
+                loss,
+                ..common(dice)
+            },
+        );
+        hall.run_for(20);
+        let began = hall.now_ms;
+        hall.run_for(40);
+        let lately = hall.switches.iter().filter(|at| **at > began).count();
+        holds!(lately <= 2 && hall.playing == 2, "{}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
+fn jitter_and_stalls_are_no_congestion() {
+    each(|seed, dice| {
+        let line = Line {
+            jitter_us: dice.between(5, 40) * 1_000,
+            stall_ms: dice.between(0, 250),
+            ..common(dice)
+        };
+        let mut hall = Hall::new(seed, line);
+        hall.run_for(60);
+        holds!(hall.switches.is_empty(), "{}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_way_that_becomes_longer_costs_the_layer_for_a_moment_only() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(8);
+        hall.line().way_us += dice.between(30, 120) * 1_000;
+        hall.run_for(12);
+        holds!(
+            hall.playing == 2 && hall.switches.len() <= 2,
+            "{}",
+            state(&hall)
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn below_the_lowest_layer_nothing_swings() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(3);
+        hall.line().rate_bps = hall.layers[0] * 8 / 10;
+        hall.line().queue_ms = 300;
+        hall.run_for(15);
+        let began = hall.now_ms;
+        holds!(hall.playing == 0, "{}", state(&hall));
+        hall.run_for(60);
+        let switches = hall.switches.iter().filter(|at| **at > began).count();
+        holds!(switches <= 2, "{}", state(&hall));
+        Ok(())
+    });
+}
