@@ -399,9 +399,16 @@ impl Step {
         self.received == 0 || queue_us > self.queue_max_us() || self.loses_too_much()
     }
 
-    /// What the link carried; loss within the line's own is carried too.
+    /// What the link carried. Loss within the line's own is carried too, and so is what a lost message would have
+    /// told about, if that is not much.
     fn carried_bps(&self) -> u64 {
-        bps(self.told_bytes, SUSTAIN.as_micros() as i64).min(scale(self.target_bps, 1.25))
+        let is_told = self.told_bytes >= self.sent_bytes / 10 * 7;
+        let bytes = if is_told {
+            self.sent_bytes
+        } else {
+            self.told_bytes
+        };
+        bps(bytes, SUSTAIN.as_micros() as i64).min(scale(self.target_bps, 1.25))
     }
 }
 

@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 const QUEUE_MIN_US: i64 = 25_000;
 /// However uneven the line, a queue this long is one.
 const QUEUE_MAX_US: i64 = 150_000;
-/// The threshold over what the line shows while nothing is wrong.
+/// The threshold over what the line shows while nothing is wrong: over the smallest delays, and over how far the
+/// mean lies above them.
 const NOISE_FACTOR: f64 = 2.5;
+const SPREAD_FACTOR: f64 = 1.5;
 /// How fast that is learnt, per span.
 const NOISE_GAIN: f64 = 0.1;
 /// A queue that grew by this since it was first seen to stand is growing.
@@ -85,7 +87,8 @@ impl Detector {
 
     /// A queue longer than this is congestion, if it stands.
     pub(super) fn threshold_us(&self) -> i64 {
-        ((self.noise_us * NOISE_FACTOR) as i64).clamp(QUEUE_MIN_US, QUEUE_MAX_US)
+        let uneven = (self.noise_us * NOISE_FACTOR).max(self.spread_us * SPREAD_FACTOR);
+        (uneven as i64).clamp(QUEUE_MIN_US, QUEUE_MAX_US)
     }
 
     /// How uneven the delays of quiet spans are.
@@ -194,7 +197,8 @@ impl Detector {
         for count in [RECENT, LONG] {
             let recent = Span::sum(self.newest(count));
             if recent.sending_us >= LOSS_US && self.loses_for_certain(recent) {
-                let capacity_bps = recent.delivered_bps();
+                // The longer window may still hold what was before.
+                let capacity_bps = Span::sum(self.newest(RECENT)).delivered_bps();
                 return Verdict::Loss { capacity_bps };
             }
         }

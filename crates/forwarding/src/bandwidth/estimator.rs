@@ -20,6 +20,9 @@ const BURST: f64 = 0.9;
 const KEEP_AFTER_LOSS: f64 = 0.95;
 /// A limit that nothing has touched for so long, with the best layers on, is forgotten.
 const FORGET: Duration = Duration::from_secs(120);
+/// A fall so soon after a limit was taken back says that taking it back was wrong: none is for a while.
+const TAKEN_BACK_WRONGLY: Duration = Duration::from_secs(10);
+const DISTRUST: Duration = Duration::from_secs(60);
 /// Without feedback for this long nothing is tried.
 const FEEDBACK_MAX: Duration = Duration::from_millis(500);
 /// The time of an answer before any is known.
@@ -61,6 +64,8 @@ pub struct Estimator {
     met_congestion: bool,
     calm_spans: u32,
     touched_at: Duration,
+    taken_back_at: Option<Duration>,
+    distrusts_until: Duration,
     feedback_at: Option<Duration>,
     answer: Duration,
     figures: Figures,
@@ -87,6 +92,8 @@ impl Estimator {
             met_congestion: false,
             calm_spans: 0,
             touched_at: Duration::ZERO,
+            taken_back_at: None,
+            distrusts_until: Duration::ZERO,
             feedback_at: None,
             answer: ANSWER_DEFAULT,
             figures: Figures::default(),
@@ -236,6 +243,10 @@ impl Estimator {
     }
 
     fn fall(&mut self, verdict: Verdict, keep_bps: u64, now: Duration) {
+        let since = self.taken_back_at.take().map(|at| now.saturating_sub(at));
+        if since.is_some_and(|since| since < TAKEN_BACK_WRONGLY) {
+            self.distrusts_until = now + DISTRUST;
+        }
         let loss = self
             .detector
             .last_second()
@@ -254,20 +265,24 @@ impl Estimator {
         let threshold_us = self.detector.threshold_us();
         let Some(trial) = &mut self.trial else { return };
         let finding = trial.observe(span, threshold_us);
+        if finding == Finding::Open {
+            return;
+        }
+        let limit_before = trial.limit_before;
+        self.trial = None;
+        if now < self.distrusts_until {
+            return;
+        }
         match finding {
-            Finding::Open => return,
-            Finding::Over => {
-                self.trial = None;
-                return;
-            }
+            Finding::Open | Finding::Over => return,
             Finding::ForeignQueue(queue_us) => {
                 self.queue.rebase(queue_us);
                 self.detector.forget();
             }
             Finding::RandomLoss(loss) => self.detector.set_inherent_loss(loss),
         }
-        self.limit_bps = trial.limit_before;
-        self.trial = None;
+        self.limit_bps = limit_before;
+        self.taken_back_at = Some(now);
         self.figures.taken_back += 1;
         self.touched_at = now;
     }

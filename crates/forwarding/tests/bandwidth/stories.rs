@@ -16,7 +16,7 @@ fn common(dice: &mut Dice) -> Line {
 
 /// Sets a cap below the top layer, as `tbf` does.
 fn cap(hall: &mut Hall) {
-    let rate_bps = hall.top_bps() * hall.dice.between(35, 85) / 100;
+    let rate_bps = hall.top_bps() * hall.dice.between(30, 75) / 100;
     let bucket_bytes = hall.dice.between(2_000, 16_000) as f64;
     let queue_ms = hall.dice.between(30, 500);
     let line = hall.line();
