@@ -62,7 +62,7 @@ impl Feedback {
 
     /// Those that arrived, ascending: offset from the base, and arrival in steps of 250 µs since the
     /// reference time; a packet overtaken by later ones may lie before it.
-    pub(super) fn arrivals(&self) -> impl Iterator<Item = (u16, i64)> + '_ {
+    pub fn arrivals(&self) -> impl Iterator<Item = (u16, i64)> + '_ {
         let mut at = 0;
         self.arrivals.iter().map(move |arrived| {
             at += i64::from(arrived.delta);
