@@ -25,12 +25,14 @@ pub mod bandwidth;
 pub mod limits;
 
 mod action;
+mod allocation;
 mod codec;
 mod group;
 mod holes;
 mod id;
 mod keyframe;
 mod keyframe_request;
+mod layer_rate;
 mod leg;
 mod numbering;
 mod outlet;
@@ -51,6 +53,7 @@ mod stream;
 mod trunk;
 
 pub use action::{Action, Packet, SenderReport, Sink};
+pub use allocation::LegDemand;
 pub use codec::{Codec, Kind, PayloadTypes};
 pub use id::{LegId, SourceId, StreamId};
 pub use refusal::Refusal;

@@ -33,6 +33,24 @@ pub const LEVEL_BYTES_MAX: usize = 16;
 
 /// Packets of one [`crate::Router::pad`]: 6 KB of padding alone, or 30 of what was sent before.
 pub const PADDING_PACKETS_MAX: usize = 24;
+/// Layers of a source that a slot may be shown: three of simulcast and one to spare. Overflow: the
+/// highest are shown to nobody.
+pub const LAYERS_MAX: usize = 4;
+
+/// A layer that sent nothing for this long is not there: an encoder drops its best layer when its
+/// own line is bad, and whoever watched that must not stare at a frozen picture.
+pub const LAYER_SILENCE: Duration = Duration::from_secs(1);
+
+/// How often layers are chosen anew while nobody asks: what notices a layer that fell silent.
+pub const LAYER_REVIEW: Duration = Duration::from_millis(250);
+
+/// After its line forced a slot down it does not rise again for this long: a flapping line shows
+/// one switch.
+pub const LAYER_REST: Duration = Duration::from_secs(2);
+
+/// Keyframes asked for so that a slot can go from one layer to another: a second one in case the
+/// first request was lost. Afterwards it waits for one that comes anyway.
+pub const LAYER_ASKS_MAX: u8 = 2;
 
 /// At most one keyframe request per stream in this time. Halls join in storms: without the limit
 /// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.

@@ -69,15 +69,18 @@ pub struct Router {
     legs: Slab<Leg>,
     stream_ids: BTreeMap<u32, StreamId>,
     leg_keys: BTreeMap<LegId, Key>,
-    /// Open streams by source, oldest first: the last is the current one.
+    /// Open streams by source, oldest first: of each layer the last is the current one.
     sources: BTreeMap<(SourceId, Kind), Vec<StreamId>>,
     now: Duration,
     /// Streams that hold packets for their frame, the earliest deadline first.
     held: Vec<StreamId>,
     /// Nothing else is due before.
     wake: Option<Duration>,
-    /// Kept between calls for its room.
+    /// When layers are chosen anew.
+    review_due: Option<Duration>,
+    /// Kept between calls for their room.
     ask: Vec<u16>,
+    keys: Vec<Key>,
     unsent: u64,
     unknown_stream: u64,
     unknown_feedback: u64,
@@ -101,7 +104,9 @@ impl Router {
             now: Duration::ZERO,
             held: Vec::new(),
             wake: None,
+            review_due: None,
             ask: Vec::new(),
+            keys: Vec::new(),
             unsent: 0,
             unknown_stream: 0,
             unknown_feedback: 0,
@@ -120,10 +125,5 @@ impl Router {
 
     fn leg(&self, leg: LegId) -> Option<&Leg> {
         self.legs.get(*self.leg_keys.get(&leg)?)
-    }
-
-    /// The stream a source is followed by now.
-    fn current(&self, source: SourceId, kind: Kind) -> Option<StreamId> {
-        self.sources.get(&(source, kind))?.last().copied()
     }
 }

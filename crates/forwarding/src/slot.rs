@@ -1,22 +1,20 @@
 //! A slot: one m-line of a browser or WHEP leg, whose content changes and whose numbering does not.
 
 mod sending;
+mod timing;
 
-use crate::limits::SWITCH_HOLD;
+use crate::limits::{LAYER_ASKS_MAX, LAYER_REST, SWITCH_HOLD};
 use crate::numbering::{Numbering, Rewrite};
 use crate::outlet::{Outlet, SenderCount, Why};
 use crate::ring::Stored;
 use crate::stream::{Batch, SlotLink, Stream};
 use crate::{Kind, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
 use std::time::Duration;
+use timing::Timing;
 
-/// Least distance between the last picture of one source and the first of the next: two frames
-/// with one timestamp would be taken for one frame.
-const SWITCH_GAP: Duration = Duration::from_millis(20);
-
-/// A slot empty for longer goes on as if it had been empty this long: a timestamp may not move by
-/// half its range or it seems to go back (6.6 hours at 90 kHz).
-const SWITCH_GAP_MAX: Duration = Duration::from_hours(1);
+/// A keyframe may have come so long before the newest picture of the same source: layers of one
+/// frame do not arrive at one instant.
+const REWIND_MAX: Duration = Duration::from_millis(20);
 
 /// What a slot plays, waits for, and has sent.
 #[derive(Debug)]
@@ -27,7 +25,14 @@ pub(crate) struct Slot {
     pub(crate) waiting: Option<StreamId>,
     /// When what plays must stop, although what is waited for has not begun.
     hold_until: Option<Duration>,
+    /// Requests sent for the keyframe it waits for.
+    asked: u8,
+    /// When its line last forced it to a lower layer.
+    fell_at: Option<Duration>,
     numbering: Numbering,
+    /// Whose picture or sound it sent last.
+    shown: Option<SourceId>,
+    timing: Timing,
     /// The latest timestamp sent, and when its first packet was.
     last_timestamp: u32,
     last_sent_at: Option<Duration>,
@@ -46,7 +51,11 @@ impl Slot {
             playing: None,
             waiting: None,
             hold_until: None,
+            asked: 0,
+            fell_at: None,
             numbering: Numbering::new(),
+            shown: None,
+            timing: Timing::default(),
             last_timestamp: 0,
             last_sent_at: None,
             next_frame_number: 0,
@@ -73,7 +82,7 @@ impl Slot {
     }
 
     /// Whether it could play a stream.
-    fn takes(&self, stream: &Stream) -> bool {
+    pub(crate) fn takes(&self, stream: &Stream) -> bool {
         self.wanted == Some(stream.spec.source)
             && self.spec.kind == stream.kind()
             && self.spec.payload_types.get(stream.spec.codec).is_some()
@@ -84,14 +93,51 @@ impl Slot {
         self.playing == Some(stream) || self.waiting == Some(stream)
     }
 
-    /// Turns to a stream, or to none. A picture may go on for a while, sound stops.
-    fn turn_to(&mut self, stream: Option<StreamId>, now: Duration) {
-        self.waiting = stream.filter(|stream| self.playing != Some(*stream));
-        let stays = stream.is_some() && self.waiting.is_none();
-        if stays {
-            self.hold_until = None;
-        } else if self.wanted.is_none() || self.spec.kind == Kind::Audio {
+    /// The video stream it waits for and nobody was asked for yet.
+    pub(crate) fn to_start(&self) -> Option<StreamId> {
+        let is_unasked = self.spec.kind == Kind::Video && self.asked == 0;
+        self.waiting.filter(|_| is_unasked)
+    }
+
+    /// Whether a keyframe of the stream is worth asking for: always to begin, and
+    /// [`LAYER_ASKS_MAX`] times to go from one layer to another.
+    pub(crate) fn awaits(&self, stream: StreamId) -> bool {
+        let has_picture = self.playing.is_some() && self.shown == self.wanted;
+        self.waiting == Some(stream) && !(has_picture && self.asked >= LAYER_ASKS_MAX)
+    }
+
+    pub(crate) fn note_asked(&mut self, stream: StreamId) {
+        if self.waiting == Some(stream) {
+            self.asked = self.asked.saturating_add(1);
+        }
+    }
+
+    /// Its line forced it down; what plays stops if the line is jammed.
+    pub(crate) fn fall(&mut self, is_jammed: bool, now: Duration) {
+        self.fell_at = Some(now);
+        if is_jammed && self.waiting.is_some() {
             self.stop();
+        }
+    }
+
+    pub(crate) fn may_rise(&self, now: Duration) -> bool {
+        self.fell_at.is_none_or(|at| at + LAYER_REST <= now)
+    }
+
+    /// Turns to a stream, or to none. A picture may go on for a while, sound stops; another layer or
+    /// another stream of the same source is waited for without haste.
+    fn turn_to(&mut self, stream: Option<StreamId>, now: Duration) {
+        let waiting = stream.filter(|stream| self.playing != Some(*stream));
+        if waiting != self.waiting {
+            self.asked = 0;
+        }
+        self.waiting = waiting;
+        let stays = stream.is_some() && self.waiting.is_none();
+        let is_same_source = self.shown == self.wanted;
+        if self.wanted.is_none() || self.spec.kind == Kind::Audio && !stays {
+            self.stop();
+        } else if stays || is_same_source {
+            self.hold_until = None;
         } else if self.playing.is_some() {
             self.hold_until.get_or_insert(now + SWITCH_HOLD);
         }
@@ -143,7 +189,7 @@ impl Slot {
         let Some(entry) = entry else {
             return false;
         };
-        if !self.begin_segment(stream, entry) {
+        if self.would_rewind(stream, entry) || !self.begin_segment(stream, entry, now) {
             return false;
         }
         self.waiting = None;
@@ -157,22 +203,22 @@ impl Slot {
         true
     }
 
-    fn begin_segment(&mut self, stream: &Stream, entry: u64) -> bool {
+    /// Whether a keyframe is older than what was shown of the same source.
+    fn would_rewind(&self, stream: &Stream, entry: u64) -> bool {
+        let is_same = self.shown == Some(stream.spec.source) && self.spec.kind == Kind::Video;
+        let ends = self.last_sent_at.zip(stream.ring.get(entry));
+        is_same && ends.is_some_and(|(last, entry)| entry.received_at + REWIND_MAX < last)
+    }
+
+    fn begin_segment(&mut self, stream: &Stream, entry: u64, now: Duration) -> bool {
         let codec = stream.spec.codec;
         let (Some(stored), Some(payload_type)) =
             (stream.ring.get(entry), self.spec.payload_types.get(codec))
         else {
             return false;
         };
-        let timestamp = match self.last_sent_at {
-            None => stored.header.timestamp,
-            Some(at) => {
-                let passed = stored.received_at.saturating_sub(at);
-                let gap = passed.clamp(SWITCH_GAP, SWITCH_GAP_MAX);
-                let ticks = sequence::ticks(gap, codec.clock_rate_hz());
-                self.last_timestamp.wrapping_add(ticks)
-            }
-        };
+        let timestamp = self.first_timestamp(stream, stored, now);
+        self.shown = Some(stream.spec.source);
         let frame_number = frame_number(stored);
         let rewrite = Rewrite {
             timestamp_shift: timestamp.wrapping_sub(stored.header.timestamp),

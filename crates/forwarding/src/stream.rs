@@ -1,9 +1,11 @@
 //! One RTP stream: what came, what is missing, who gets it.
 
+use crate::allocation::Rung;
 use crate::group::{self, Group};
 use crate::holes::Holes;
 use crate::keyframe;
 use crate::keyframe_request::KeyframeRequests;
+use crate::layer_rate::LayerRate;
 use crate::limits::{FORWARD_JUMP_MAX, PACKET_BYTES_MAX, RING_PACKETS};
 use crate::picture::Pictures;
 use crate::rate::RateMeter;
@@ -76,6 +78,7 @@ pub(crate) struct Stream {
     /// Unwrapped number of the newest packet; `None` before the first.
     highest: Option<u64>,
     rate: RateMeter,
+    layer_rate: LayerRate,
     frame_timestamp: Option<u32>,
     last_packet_at: Option<Duration>,
     audio_level: Option<u8>,
@@ -83,7 +86,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(id: StreamId, spec: StreamSpec) -> Self {
+    pub(crate) fn new(id: StreamId, spec: StreamSpec, now: Duration) -> Self {
         Self {
             id,
             spec,
@@ -101,6 +104,7 @@ impl Stream {
             is_resuming: false,
             highest: None,
             rate: RateMeter::default(),
+            layer_rate: LayerRate::new(now),
             frame_timestamp: None,
             last_packet_at: None,
             audio_level: None,
@@ -165,7 +169,10 @@ impl Stream {
         self.highest.is_some() && self.place(sequence).is_ok()
     }
 
-    pub(crate) fn set_paused(&mut self, paused: Option<u64>) {
+    pub(crate) fn set_paused(&mut self, paused: Option<u64>, now: Duration) {
+        if self.paused.is_some() && paused.is_none() {
+            self.layer_rate.begin(now);
+        }
         if paused.is_some() {
             self.holes.forget();
             self.is_resuming = true;
@@ -181,6 +188,7 @@ impl Stream {
         self.counts.packets += 1;
         self.counts.bytes += bytes as u64;
         self.last_packet_at = Some(now);
+        self.layer_rate.note(now);
         let mut frames = 0;
         if is_newest {
             let is_new_frame =
@@ -270,6 +278,29 @@ impl Stream {
             first: self.sent_to + 1,
             through: self.sent_to,
         })
+    }
+
+    /// This stream as one of its source's layers.
+    pub(crate) fn rung(&self, now: Duration) -> Rung {
+        let window_bps = self.rate.rates(now).0;
+        Rung {
+            stream: self.id,
+            layer: self.spec.layer,
+            bps: match self.paused {
+                Some(rate_bps) if rate_bps > 0 => rate_bps,
+                _ => self.layer_rate.expected_bps(window_bps, now),
+            },
+            is_alive: match self.paused {
+                Some(rate_bps) => rate_bps > 0,
+                None => self.layer_rate.is_alive(now),
+            },
+        }
+    }
+
+    /// Remembers what it takes while it flows.
+    pub(crate) fn learn_rate(&mut self, now: Duration) {
+        let window_bps = self.rate.rates(now).0;
+        self.layer_rate.learn(window_bps, now);
     }
 
     fn count_drop(&mut self, arrival: Arrival) {

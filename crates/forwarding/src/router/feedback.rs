@@ -51,9 +51,7 @@ impl Router {
             self.unknown_feedback += 1;
             return;
         };
-        if stream.requests.want(now) {
-            sink.take(Action::RequestKeyframe { stream: stream.id });
-        }
+        ask(stream, &mut self.legs, now, sink);
         let due = stream.next_due();
         self.wake_at(due);
     }
@@ -82,6 +80,9 @@ impl Router {
     pub fn handle_timeout(&mut self, now: Duration, sink: &mut impl Sink) {
         let now = self.advance(now);
         self.flush_due(now, sink);
+        if self.review_due.is_some_and(|due| due <= now) {
+            self.review_layers(now, sink);
+        }
         if self.wake.is_none_or(|wake| wake > now) {
             return;
         }
@@ -95,7 +96,7 @@ impl Router {
                 sink.take(Action::RequestResend { stream, sequences });
             }
             if stream.requests.take_due(now) {
-                sink.take(Action::RequestKeyframe { stream: stream.id });
+                send_request(stream, &mut self.legs, sink);
                 if is_awaited(stream, &self.legs) {
                     stream.requests.want(now);
                 }
@@ -108,8 +109,26 @@ impl Router {
     /// When [`Self::handle_timeout`] should be called next, at the latest; `None`: no need.
     /// May be earlier than anything is due, and may lie in the past.
     pub fn next_timeout(&self) -> Option<Duration> {
-        [self.wake, self.next_flush()].into_iter().flatten().min()
+        let dues = [self.wake, self.next_flush(), self.review_due];
+        dues.into_iter().flatten().min()
     }
+}
+
+/// Asks for a stream's keyframe, unless it was asked for a moment ago.
+pub(super) fn ask(stream: &mut Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut impl Sink) {
+    if stream.requests.want(now) {
+        send_request(stream, legs, sink);
+    }
+}
+
+fn send_request(stream: &Stream, legs: &mut Slab<Leg>, sink: &mut impl Sink) {
+    for link in &stream.slots {
+        let slots = legs.get_mut(link.leg).map(Leg::slots_mut);
+        if let Some(slot) = slots.and_then(|slots| slots.get_mut(link.slot)) {
+            slot.note_asked(stream.id);
+        }
+    }
+    sink.take(Action::RequestKeyframe { stream: stream.id });
 }
 
 /// Whether a slot waits for the stream's keyframe: then one request may not be enough.
@@ -118,7 +137,7 @@ fn is_awaited(stream: &Stream, legs: &Slab<Leg>) -> bool {
         let slot = legs
             .get(link.leg)
             .and_then(|leg| leg.slots().get(link.slot));
-        slot.is_some_and(|slot| slot.waiting == Some(stream.id))
+        slot.is_some_and(|slot| slot.awaits(stream.id))
     })
 }
 

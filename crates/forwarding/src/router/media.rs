@@ -1,11 +1,12 @@
 //! A packet comes in and goes out.
 
+use super::feedback::ask;
 use super::{Arrival, Router};
 use crate::leg::Leg;
 use crate::reception::SenderInfo;
 use crate::slab::Slab;
 use crate::stream::{Batch, Stream};
-use crate::{Action, Kind, Sink, StreamId};
+use crate::{Kind, Sink, StreamId};
 use std::time::Duration;
 
 impl Router {
@@ -139,9 +140,8 @@ impl<S: Sink> Way<'_, S> {
         self.to_trunks(stream, &batch);
         let is_awaited = self.to_slots(stream, &batch, now);
         stream.group.put_back(members);
-        if is_awaited && stream.kind() == Kind::Video && stream.requests.want(now) {
-            self.sink
-                .take(Action::RequestKeyframe { stream: stream.id });
+        if is_awaited && stream.kind() == Kind::Video {
+            ask(stream, self.legs, now, self.sink);
         }
     }
 
@@ -167,7 +167,7 @@ impl<S: Sink> Way<'_, S> {
                 return false;
             };
             slot.forward(stream, batch, now, &mut out);
-            is_awaited |= slot.waiting == Some(stream.id);
+            is_awaited |= slot.awaits(stream.id);
             slot.follows(stream.id)
         });
         stream.slots = links;

@@ -1,13 +1,13 @@
 //! Legs, and what goes to them.
 
+use super::feedback::ask;
 use super::{Router, SlotView};
 use crate::leg::{Leg, Role};
 use crate::limits::SLOTS_MAX;
 use crate::slab::Key;
 use crate::slot::Slot;
-use crate::stream::SlotLink;
 use crate::trunk::Trunk;
-use crate::{Action, Kind, LegId, Refusal, Sink, SlotSpec, SourceId, StreamId, StreamSpec};
+use crate::{Kind, LegId, Refusal, Sink, SlotSpec, SourceId, StreamId, StreamSpec};
 use std::time::Duration;
 
 impl Router {
@@ -120,20 +120,21 @@ impl Router {
             return Ok(());
         }
         target.wanted = source;
-        let kind = target.spec.kind;
-        let current = source.and_then(|source| self.current(source, kind));
-        self.turn(SlotLink { leg: key, slot }, current, now);
-        if let Some(stream) = current.filter(|_| kind == Kind::Video) {
-            self.start_or_ask(key, slot, stream, now, sink);
-        }
+        self.settle_leg(key, now);
+        self.start_leg(key, now, sink);
         Ok(())
     }
 
-    fn turn(&mut self, link: SlotLink, current: Option<StreamId>, now: Duration) {
-        let stream = current.and_then(|id| self.streams.get_mut(id.0));
-        let leg = self.legs.get_mut(link.leg);
-        if let Some(slot) = leg.and_then(|leg| leg.slots_mut().get_mut(link.slot)) {
-            slot.settle(stream, link, now);
+    /// Starts what a leg's slots wait for, or asks for it.
+    pub(super) fn start_leg(&mut self, key: Key, now: Duration, sink: &mut impl Sink) {
+        for index in 0..SLOTS_MAX {
+            let slots = self.legs.get(key).map_or(&[][..], Leg::slots);
+            let Some(slot) = slots.get(index) else {
+                return;
+            };
+            if let Some(stream) = slot.to_start() {
+                self.start_or_ask(key, index, stream, now, sink);
+            }
         }
     }
 
@@ -162,8 +163,8 @@ impl Router {
         if joined.is_some_and(|batch| slot.try_start(stream, &batch, now, &mut out)) {
             return;
         }
-        if stream.requests.want(now) {
-            sink.take(Action::RequestKeyframe { stream: id });
+        if slot.awaits(id) {
+            ask(stream, &mut self.legs, now, sink);
         }
         let due = stream.next_due();
         self.wake_at(due);

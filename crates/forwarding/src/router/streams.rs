@@ -1,8 +1,11 @@
 //! Streams come and go.
 
 use super::Router;
-use crate::stream::{SlotLink, Stream};
-use crate::{Kind, Refusal, SourceId, StreamId, StreamSpec};
+use crate::leg::Leg;
+use crate::limits::LAYER_REVIEW;
+use crate::slot::Slot;
+use crate::stream::Stream;
+use crate::{Kind, Layer, Refusal, SourceId, StreamId, StreamSpec};
 use std::time::Duration;
 
 impl Router {
@@ -17,7 +20,7 @@ impl Router {
         }
         let key = self
             .streams
-            .insert_with(|key| Stream::new(StreamId(key), spec))
+            .insert_with(|key| Stream::new(StreamId(key), spec, now))
             .ok_or(Refusal::TooManyStreams)?;
         let id = StreamId(key);
         let kind = spec.codec.kind();
@@ -27,6 +30,9 @@ impl Router {
             .or_default()
             .push(id);
         self.link_trunks(id, spec.source);
+        if spec.layer != Layer::LOWEST {
+            self.review_due.get_or_insert(now + LAYER_REVIEW);
+        }
         self.settle_slots(spec.source, kind, now);
         Ok(id)
     }
@@ -68,25 +74,20 @@ impl Router {
         self.settle_slots(name.0, name.1, self.now);
     }
 
-    /// Turns every slot pointed at a source to the source's current stream.
+    /// Chooses anew for every leg that has a slot pointed at a source.
     fn settle_slots(&mut self, source: SourceId, kind: Kind, now: Duration) {
-        let current = self.current(source, kind);
-        let mut stream = current.and_then(|id| self.streams.get_mut(id.0));
-        for &key in self.leg_keys.values() {
-            let slots = self.legs.get_mut(key).map(crate::leg::Leg::slots_mut);
-            for (index, slot) in slots.into_iter().flatten().enumerate() {
-                if slot.wanted == Some(source) && slot.spec.kind == kind {
-                    slot.settle(
-                        stream.as_deref_mut(),
-                        SlotLink {
-                            leg: key,
-                            slot: index,
-                        },
-                        now,
-                    );
-                }
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.extend(self.leg_keys.values().copied());
+        for key in keys.drain(..) {
+            let slots = self.legs.get(key).map_or(&[][..], Leg::slots);
+            let concerns = |slot: &Slot| slot.wanted == Some(source) && slot.spec.kind == kind;
+            if slots.iter().any(concerns) {
+                self.settle_leg(key, now);
+                // What waits now is started, or asked for, as soon as there is a sink.
+                self.review_due = Some(now);
             }
         }
+        self.keys = keys;
     }
 
     fn link_trunks(&mut self, id: StreamId, source: SourceId) {

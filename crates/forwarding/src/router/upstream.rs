@@ -24,7 +24,7 @@ impl Router {
     /// missing.
     pub fn set_paused(&mut self, stream: StreamId, paused: Option<u64>) {
         if let Some(stream) = self.streams.get_mut(stream.0) {
-            stream.set_paused(paused);
+            stream.set_paused(paused, self.now);
         }
     }
 }

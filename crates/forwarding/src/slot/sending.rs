@@ -209,7 +209,7 @@ impl Slot {
 
     /// Passes a sender report on, in the slot's timestamps.
     pub(crate) fn report(
-        &self,
+        &mut self,
         stream: &Stream,
         ntp: u64,
         rtp: u32,
@@ -219,11 +219,13 @@ impl Slot {
             return;
         };
         if self.playing == Some(stream.id) && segment.stream == stream.id {
+            let rtp = rtp.wrapping_add(segment.rewrite.timestamp_shift);
+            self.timing.follow(stream.spec.source, ntp, rtp);
             out.report(SenderReport {
                 leg: out.leg,
                 ssrc: self.spec.ssrc,
                 ntp: ntp.wrapping_add_signed(stream.clock_offset),
-                rtp: rtp.wrapping_add(segment.rewrite.timestamp_shift),
+                rtp,
                 packets: self.count.packets,
                 octets: self.count.octets,
             });
@@ -232,7 +234,7 @@ impl Slot {
 
     /// After a switch the receiver's mapping is wrong until the next report: it gets one at once.
     pub(super) fn report_now(
-        &self,
+        &mut self,
         stream: &Stream,
         now: Duration,
         out: &mut Outlet<'_, impl Sink>,

@@ -4,6 +4,7 @@
 mod feedback;
 mod groups;
 mod hostile;
+mod layers;
 mod publisher;
 mod recorder;
 mod retransmission;

@@ -82,6 +82,12 @@ impl Publisher {
         self.first_sequence.wrapping_add(number)
     }
 
+    /// Its timestamp of an instant.
+    pub fn timestamp(&self, at_ms: u64) -> u32 {
+        let ticks = at_ms * u64::from(self.spec.codec.clock_rate_hz()) / 1_000;
+        self.first_timestamp.wrapping_add(ticks as u32)
+    }
+
     /// Drops the history, goes on numbering.
     pub fn forget(&mut self) {
         self.forgotten += self.sent.len();
@@ -120,8 +126,7 @@ impl Publisher {
     fn packet(&mut self, nal: [u8; 2], opens: bool, marker: bool, at_ms: u64) {
         let number = self.sent.len();
         let codec = self.spec.codec;
-        let ticks = at_ms * u64::from(codec.clock_rate_hz()) / 1_000;
-        let timestamp = self.first_timestamp.wrapping_add(ticks as u32);
+        let timestamp = self.timestamp(at_ms);
         let mut packet = vec![0x80, codec.canonical_payload_type() | u8::from(marker) << 7];
         packet.extend(self.sequence(number).to_be_bytes());
         packet.extend(timestamp.to_be_bytes());
