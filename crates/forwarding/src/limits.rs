@@ -52,11 +52,18 @@ pub const LAYER_REST: Duration = Duration::from_secs(2);
 /// first request was lost. Afterwards it waits for one that comes anyway.
 pub const LAYER_ASKS_MAX: u8 = 2;
 
-/// At most one keyframe request per stream in this time. Halls join in storms: without the limit
-/// fifty joins cost fifty keyframes and the picture of everybody else turns to blocks.
-/// A keyframe younger than this is replayed to a late joiner; an older one would be shown
-/// fast-forward, so a new one is asked for instead.
-pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// At most one keyframe request per stream in this time, however small its keyframes. Halls join in
+/// storms: without the limit fifty joins cost fifty keyframes and the picture of everybody else
+/// turns to blocks. A keyframe younger than the stream's interval is replayed to a late joiner; an
+/// older one would be shown fast-forward, so a new one is asked for instead.
+pub const KEYFRAME_INTERVAL_MIN: Duration = Duration::from_millis(500);
+
+/// However large they are: nobody waits longer for a picture.
+pub const KEYFRAME_INTERVAL_MAX: Duration = Duration::from_secs(3);
+
+/// In between the interval is so long that keyframes take at most one part in this many of the
+/// stream's rate. More, and everybody who watches sees the picture soften when others join.
+pub const KEYFRAME_SHARE: u64 = 4;
 
 /// A slot pointed elsewhere shows the old picture until the new one has a keyframe, but no longer
 /// than this: releasing the floor must take the hall off the screens within a second.

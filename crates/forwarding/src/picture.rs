@@ -1,7 +1,6 @@
 //! The last keyframe of a stream and how much of what follows it is in the ring.
 
 use crate::keyframe::Part;
-use crate::limits::KEYFRAME_INTERVAL;
 use crate::ring::{Ring, Stored};
 use crate::stream::Batch;
 use std::time::Duration;
@@ -19,12 +18,16 @@ pub(crate) struct Keyframe {
     is_opening: bool,
     /// Everything from `first` to here is in the ring.
     complete_to: u64,
+    /// So far.
+    bytes: u64,
 }
 
 /// Follows a stream packet by packet.
 #[derive(Debug, Default)]
 pub(crate) struct Pictures {
     last: Option<Keyframe>,
+    /// Of the keyframes before, smoothed; 0: none.
+    typical_bytes: u64,
     /// Keyframes begun.
     pub(crate) keyframes: u64,
 }
@@ -35,18 +38,29 @@ impl Pictures {
         let begins = self.is_new_keyframe(stored);
         if begins {
             self.keyframes += 1;
+            self.typical_bytes = self.keyframe_bytes();
             self.last = Some(Keyframe {
                 first: stored.sequence(),
                 timestamp: stored.header.timestamp,
                 began_at: stored.received_at,
                 is_opening: false,
                 complete_to: stored.sequence(),
+                bytes: 0,
             });
         }
         if let Some(last) = &mut self.last {
             last.extend(ring, stored);
         }
         begins
+    }
+
+    /// What a keyframe takes; 0: unknown.
+    pub(crate) fn keyframe_bytes(&self) -> u64 {
+        match (self.typical_bytes, self.last.map_or(0, |last| last.bytes)) {
+            (0, bytes) => bytes,
+            // What is under way may still grow.
+            (typical, bytes) => typical.max((typical + bytes) / 2),
+        }
     }
 
     fn is_new_keyframe(&self, stored: &Stored) -> bool {
@@ -58,11 +72,11 @@ impl Pictures {
 
     /// The packet a decoder starts at, given what has gone out: of a keyframe young enough, with
     /// everything between it and what goes out now.
-    pub(crate) fn entry(&self, batch: &Batch<'_>, now: Duration) -> Option<u64> {
+    pub(crate) fn entry(&self, batch: &Batch<'_>, age_max: Duration, now: Duration) -> Option<u64> {
         self.last
             .filter(|last| last.is_opening && last.first <= batch.through)
             .filter(|last| last.complete_to + 1 >= batch.first)
-            .filter(|last| now.saturating_sub(last.began_at) < KEYFRAME_INTERVAL)
+            .filter(|last| now.saturating_sub(last.began_at) < age_max)
             .map(|last| last.first)
     }
 
@@ -73,6 +87,9 @@ impl Pictures {
 
 impl Keyframe {
     fn extend(&mut self, ring: &Ring, stored: &Stored) {
+        if stored.header.timestamp == self.timestamp {
+            self.bytes += stored.len() as u64;
+        }
         let is_earlier_piece = stored.sequence() < self.first
             && stored.header.timestamp == self.timestamp
             && stored.keyframe != Part::None;

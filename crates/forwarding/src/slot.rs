@@ -184,7 +184,9 @@ impl Slot {
     ) -> bool {
         let entry = match self.spec.kind {
             Kind::Audio => Some(batch.through),
-            Kind::Video => stream.pictures.entry(batch, now),
+            Kind::Video => stream
+                .pictures
+                .entry(batch, stream.requests.interval(), now),
         };
         let Some(entry) = entry else {
             return false;

@@ -4,7 +4,7 @@ use crate::allocation::Rung;
 use crate::group::{self, Group};
 use crate::holes::Holes;
 use crate::keyframe;
-use crate::keyframe_request::KeyframeRequests;
+use crate::keyframe_request::{self, KeyframeRequests};
 use crate::layer_rate::LayerRate;
 use crate::limits::{FORWARD_JUMP_MAX, PACKET_BYTES_MAX, RING_PACKETS};
 use crate::picture::Pictures;
@@ -278,6 +278,19 @@ impl Stream {
             first: self.sent_to + 1,
             through: self.sent_to,
         })
+    }
+
+    /// Someone wants a keyframe; true when the origin is to be asked now.
+    pub(crate) fn want_keyframe(&mut self, now: Duration) -> bool {
+        self.weigh_keyframes(now);
+        self.requests.want(now)
+    }
+
+    /// Follows how dear keyframes are.
+    pub(crate) fn weigh_keyframes(&mut self, now: Duration) {
+        let bytes = self.pictures.keyframe_bytes();
+        let interval = keyframe_request::interval(bytes, self.rate.rates(now).0);
+        self.requests.set_interval(interval);
     }
 
     /// This stream as one of its source's layers.

@@ -98,7 +98,7 @@ impl Router {
             if stream.requests.take_due(now) {
                 send_request(stream, &mut self.legs, sink);
                 if is_awaited(stream, &self.legs) {
-                    stream.requests.want(now);
+                    stream.want_keyframe(now);
                 }
             }
             next = [next, stream.next_due()].into_iter().flatten().min();
@@ -116,7 +116,7 @@ impl Router {
 
 /// Asks for a stream's keyframe, unless it was asked for a moment ago.
 pub(super) fn ask(stream: &mut Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut impl Sink) {
-    if stream.requests.want(now) {
+    if stream.want_keyframe(now) {
         send_request(stream, legs, sink);
     }
 }

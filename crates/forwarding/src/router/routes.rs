@@ -101,7 +101,7 @@ impl Router {
 
     /// Points a slot at a source, or at nothing. Audio switches at the source's next packet; video
     /// at a keyframe: replayed when a complete one younger than
-    /// [`crate::limits::KEYFRAME_INTERVAL`] is in the ring, else asked for. Until then the old
+    /// the interval between requests is in the ring, else asked for. Until then the old
     /// picture goes on, for [`crate::limits::SWITCH_HOLD`] at most. Nothing stops at once.
     /// Pointing it where it points changes nothing.
     pub fn point(
@@ -159,6 +159,7 @@ impl Router {
         if slot.waiting != Some(id) {
             return;
         }
+        stream.weigh_keyframes(now);
         let joined = stream.joined();
         if joined.is_some_and(|batch| slot.try_start(stream, &batch, now, &mut out)) {
             return;

@@ -31,7 +31,7 @@ fn fifty_joins_cost_one_keyframe_request() {
         router.handle_keyframe_request(leg, 5, ms(60), &mut out);
     }
     assert_eq!(out.keyframe_requests, [id]);
-    assert_eq!(router.next_timeout(), Some(limits::KEYFRAME_INTERVAL));
+    assert_eq!(router.next_timeout(), Some(limits::KEYFRAME_INTERVAL_MIN));
     router.handle_timeout(ms(499), &mut out);
     assert_eq!(out.keyframe_requests.len(), 1);
     router.handle_timeout(ms(500), &mut out);
@@ -159,4 +159,39 @@ fn a_switch_brings_the_clock_of_the_new_source() {
     assert_eq!(report.rtp, 90_500, "the first source keeps its timestamps");
     router.handle_sender_report(id, ntp, 500, ms(1_010), &mut out);
     assert_eq!((out.reports[1].packets, out.reports[1].octets), (3, 3 * 48));
+}
+
+#[test]
+fn dear_keyframes_are_asked_for_rarely_and_replayed_longer() {
+    // 2 Mbit/s, a keyframe of 60 KB: a quarter of the rate allows one in about a second.
+    let mut hall = Publisher::video(1, 11).filled(|_| 992);
+    let (mut router, mut out, id) = stage(&hall);
+    let mut join = |router: &mut Router, out: &mut Recorder, leg: u32, at: u64| {
+        let leg = LegId(leg);
+        router.add_slot_leg(leg, &[slot(Kind::Video, 5)]).unwrap();
+        router.point(leg, 0, Some(SITE), ms(at), out).unwrap();
+        let shown = out.take_sent().iter().any(|sent| sent.leg == leg);
+        (shown, std::mem::take(&mut out.keyframe_requests).len())
+    };
+    out.keyframe_requests.clear();
+    for frame in 0..150_u64 {
+        let at = frame * 40;
+        let is_key = frame == 100;
+        let pieces = if is_key { 60 } else { 10 };
+        for n in hall.frame(is_key, pieces, at) {
+            router.handle_rtp(id, &hall.sent[n], ms(at), &mut out);
+        }
+        router.handle_timeout(ms(at), &mut out);
+        out.take_sent();
+        match at {
+            4_800 => assert_eq!(join(&mut router, &mut out, 2, at), (true, 0), "800 ms old"),
+            5_400 => assert_eq!(join(&mut router, &mut out, 3, at), (false, 1), "too old"),
+            5_600 => assert_eq!(join(&mut router, &mut out, 4, at), (false, 0), "shared"),
+            _ => {
+                let asked = std::mem::take(&mut out.keyframe_requests).len();
+                let is_bored = at == 0 || at > 4_000 && at < 6_360;
+                assert!(asked == 0 || !is_bored, "{asked} at {at}");
+            }
+        }
+    }
 }

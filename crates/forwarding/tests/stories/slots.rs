@@ -80,11 +80,11 @@ fn deliver(
 fn a_slot_starts_at_a_keyframe_with_its_own_numbers_and_types() {
     let mut stage = Stage::new();
     stage.a(true, 0);
-    stage.point(A, 600);
+    stage.point(A, 3_600);
     assert!(stage.out.sent.is_empty(), "that keyframe is too old");
     assert_eq!(stage.out.keyframe_requests, [stage.a_id]);
-    assert!(stage.a(false, 650).is_empty(), "no keyframe yet");
-    assert_eq!(stage.a(true, 700).len(), 3);
+    assert!(stage.a(false, 3_650).is_empty(), "no keyframe yet");
+    assert_eq!(stage.a(true, 3_700).len(), 3);
     let sent = stage.out.take_sent();
     assert_eq!(sent[0].index, 1);
     assert!(sent.iter().all(|sent| sent.payload_type() == H264_ON_LEG));
@@ -134,13 +134,13 @@ fn the_old_picture_stays_until_the_new_one_opens_and_time_goes_on() {
     stage.point(A, 0);
     stage.a(true, 0);
     stage.b(true, 0);
-    stage.point(B, 800);
-    assert_eq!(stage.a(false, 850).len(), 3, "still A");
-    assert_eq!(stage.b(false, 900).len(), 0, "B has no keyframe yet");
-    assert_eq!(stage.b(true, 950).len(), 3, "now B");
-    assert_eq!(stage.a(false, 960).len(), 0, "no more A");
-    stage.point(A, 1_000);
-    assert_eq!(stage.a(true, 1_050).len(), 3, "A again");
+    stage.point(B, 3_800);
+    assert_eq!(stage.a(false, 3_850).len(), 3, "still A");
+    assert_eq!(stage.b(false, 3_900).len(), 0, "B has no keyframe yet");
+    assert_eq!(stage.b(true, 3_950).len(), 3, "now B");
+    assert_eq!(stage.a(false, 3_960).len(), 0, "no more A");
+    stage.point(A, 4_000);
+    assert_eq!(stage.a(true, 4_050).len(), 3, "A again");
     let sent = stage.out.take_sent();
     let indices: Vec<_> = sent.iter().map(|sent| sent.index).collect();
     assert_eq!(
@@ -150,7 +150,7 @@ fn the_old_picture_stays_until_the_new_one_opens_and_time_goes_on() {
     );
     let timestamps: Vec<_> = sent.iter().step_by(3).map(Sent::timestamp).collect();
     let steps: Vec<_> = timestamps.windows(2).map(|w| (w[1] - w[0]) / 90).collect();
-    assert_eq!(steps, [850, 100, 100], "milliseconds between the frames");
+    assert_eq!(steps, [3_850, 100, 100], "milliseconds between the frames");
 }
 
 #[test]
