@@ -60,6 +60,9 @@ pub struct StreamStats {
     pub keyframe_age: Option<Duration>,
     /// Loudness of the last packet, −dBov, 0 (loudest) to 127 (RFC 6464 §3); `None` when unknown.
     pub audio_level: Option<u8>,
+    /// Whether the last packet said that silence follows (Opus DTX, RFC 6716 §2.1.9): then the next
+    /// one may take 400 ms, and a gap is silence, not death. Never for video.
+    pub is_resting: bool,
     /// Groups sent: packets over groups is how many leave in one burst to each leg.
     pub groups: u64,
     /// Padding that made the packets of a burst equal, bytes.

@@ -1,10 +1,16 @@
 //! One RTP stream: what came, what is missing, who gets it.
 
-use crate::allocation::Rung;
-use crate::group::{self, Group};
+mod figures;
+mod leaving;
+mod links;
+
+pub(crate) use leaving::Batch;
+pub(crate) use links::{SlotLink, TrunkLink};
+
+use crate::group::Group;
 use crate::holes::Holes;
 use crate::keyframe;
-use crate::keyframe_request::{self, KeyframeRequests};
+use crate::keyframe_request::KeyframeRequests;
 use crate::layer_rate::LayerRate;
 use crate::limits::{FORWARD_JUMP_MAX, PACKET_BYTES_MAX, RING_PACKETS};
 use crate::picture::Pictures;
@@ -12,46 +18,11 @@ use crate::rate::RateMeter;
 use crate::reception::Reception;
 use crate::ring::Ring;
 use crate::rtp::Header;
-use crate::slab::Key;
 use crate::{Arrival, Kind, StreamId, StreamSpec, StreamStats, sequence};
 use std::time::Duration;
 
-/// A trunk a stream goes to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TrunkLink {
-    pub(crate) leg: Key,
-    /// Where the trunk keeps what it sent of this SSRC, once it has sent some.
-    pub(crate) sending: Option<usize>,
-    /// Its source is subscribed.
-    pub(crate) is_subscribed: bool,
-    /// The child wants it now.
-    pub(crate) is_wanted: bool,
-}
-
-impl TrunkLink {
-    /// Otherwise paused and only kept alive.
-    pub(crate) fn is_active(&self) -> bool {
-        self.is_subscribed && self.is_wanted
-    }
-}
-
-/// A slot that plays a stream or waits for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SlotLink {
-    pub(crate) leg: Key,
-    pub(crate) slot: usize,
-}
-
-/// Packets that go out now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batch<'a> {
-    /// Their unwrapped numbers, ascending; none when somebody joins.
-    pub(crate) members: &'a [u64],
-    /// What lies before has gone out: a decoder that starts now needs all of it in the ring.
-    pub(crate) first: u64,
-    /// The newest packet that has gone out or goes out now.
-    pub(crate) through: u64,
-}
+/// An Opus packet without sound: its configuration, and a frame of one byte at most.
+const RESTING_BYTES_MAX: usize = 2;
 
 /// Owner of a stream's ring and of everything counted about it.
 #[derive(Debug)]
@@ -195,6 +166,9 @@ impl Stream {
                 self.frame_timestamp.replace(header.timestamp) != Some(header.timestamp);
             frames = u32::from(is_new_frame && self.kind() == Kind::Video);
             self.audio_level = header.audio_level.map(|level| level & 0x7f);
+            let payload_bytes = header.payload_end - header.payload_start;
+            self.counts.is_resting =
+                self.kind() == Kind::Audio && payload_bytes <= RESTING_BYTES_MAX;
         }
         self.rate.count(bytes, frames, now);
         self.highest = self.highest.max(Some(sequence));
@@ -229,93 +203,6 @@ impl Stream {
         }
     }
 
-    /// Has a packet just accepted wait for its frame, or not; true when it waits. What was held
-    /// must have left before it was stored if [`Self::must_flush`] said so.
-    pub(crate) fn admit(&mut self, sequence: u64, now: Duration) -> bool {
-        let is_newest = self.highest == Some(sequence);
-        match self.ring.get(sequence) {
-            Some(stored) if is_newest && self.kind() == Kind::Video => {
-                self.group.admit(stored, now)
-            }
-            _ => {
-                self.group.admit_alone(sequence);
-                false
-            }
-        }
-    }
-
-    /// Whether what is held must leave before a packet is stored: that is of another frame, or
-    /// comes late.
-    pub(crate) fn must_flush(&self, header: &Header, sequence: u64) -> bool {
-        let is_late = self.highest.is_some_and(|highest| sequence < highest);
-        !self.group.is_empty() && (is_late || self.group.is_closed_to(header.timestamp))
-    }
-
-    /// Takes what is held, made equal, to send it.
-    pub(crate) fn begin_sending(&mut self) -> Vec<u64> {
-        let members = self.group.take();
-        self.counts.padding_bytes += group::level(&mut self.ring, &members);
-        self.counts.groups += 1;
-        members
-    }
-
-    /// The members of a group as they go out. Something late has gone out before what is newer.
-    pub(crate) fn batch<'a>(&mut self, members: &'a [u64]) -> Batch<'a> {
-        let is_newer = |first: &&u64| **first > self.sent_to;
-        let live = members.first().filter(is_newer).copied();
-        self.sent_to = members.last().copied().max(Some(self.sent_to)).unwrap_or(0);
-        Batch {
-            members,
-            first: live.unwrap_or(self.sent_to + 1),
-            through: self.sent_to,
-        }
-    }
-
-    /// What somebody who joins now may be shown: all that went out to the others.
-    pub(crate) fn joined(&self) -> Option<Batch<'static>> {
-        (self.sent_to > 0).then_some(Batch {
-            members: &[],
-            first: self.sent_to + 1,
-            through: self.sent_to,
-        })
-    }
-
-    /// Someone wants a keyframe; true when the origin is to be asked now.
-    pub(crate) fn want_keyframe(&mut self, now: Duration) -> bool {
-        self.weigh_keyframes(now);
-        self.requests.want(now)
-    }
-
-    /// Follows how dear keyframes are.
-    pub(crate) fn weigh_keyframes(&mut self, now: Duration) {
-        let bytes = self.pictures.keyframe_bytes();
-        let interval = keyframe_request::interval(bytes, self.rate.rates(now).0);
-        self.requests.set_interval(interval);
-    }
-
-    /// This stream as one of its source's layers.
-    pub(crate) fn rung(&self, now: Duration) -> Rung {
-        let window_bps = self.rate.rates(now).0;
-        Rung {
-            stream: self.id,
-            layer: self.spec.layer,
-            bps: match self.paused {
-                Some(rate_bps) if rate_bps > 0 => rate_bps,
-                _ => self.layer_rate.expected_bps(window_bps, now),
-            },
-            is_alive: match self.paused {
-                Some(rate_bps) => rate_bps > 0,
-                None => self.layer_rate.is_alive(now),
-            },
-        }
-    }
-
-    /// Remembers what it takes while it flows.
-    pub(crate) fn learn_rate(&mut self, now: Duration) {
-        let window_bps = self.rate.rates(now).0;
-        self.layer_rate.learn(window_bps, now);
-    }
-
     fn count_drop(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Duplicate => self.counts.duplicates += 1,
@@ -326,49 +213,9 @@ impl Stream {
         }
     }
 
-    /// Makes sure that packets find the slot.
-    pub(crate) fn link_slot(&mut self, link: SlotLink) {
-        if !self.slots.contains(&link) {
-            self.slots.push(link);
-        }
-    }
-
-    /// Makes sure that packets find the trunk.
-    pub(crate) fn link_trunk(&mut self, leg: Key) {
-        match self.trunks.iter_mut().find(|link| link.leg == leg) {
-            Some(link) => link.is_subscribed = true,
-            None => self.trunks.push(TrunkLink {
-                leg,
-                sending: None,
-                is_subscribed: true,
-                is_wanted: true,
-            }),
-        }
-    }
-
     /// The earliest time something of it is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         let times = [self.holes.next_due(), self.requests.next_due()];
         times.into_iter().flatten().min()
-    }
-
-    /// All figures but the watchers.
-    pub(crate) fn stats(&self, now: Duration) -> StreamStats {
-        let (bitrate_bps, frame_rate) = self.rate.rates(now);
-        StreamStats {
-            holes_open: self.holes.open() as u64,
-            holes_repaired: self.holes.repaired,
-            holes_lost: self.holes.lost,
-            resends_requested: self.holes.asked,
-            keyframe_requests: self.requests.sent,
-            keyframes: self.pictures.keyframes,
-            bitrate_bps,
-            frame_rate,
-            jitter: self.reception.jitter(),
-            silent_for: self.last_packet_at.map(|at| now.saturating_sub(at)),
-            keyframe_age: self.pictures.keyframe_age(now),
-            audio_level: self.audio_level,
-            ..self.counts
-        }
     }
 }

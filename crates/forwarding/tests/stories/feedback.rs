@@ -195,3 +195,24 @@ fn dear_keyframes_are_asked_for_rarely_and_replayed_longer() {
         }
     }
 }
+
+#[test]
+fn a_microphone_that_rests_is_not_dead() {
+    let mut hall = Publisher::audio(1, 31);
+    let (mut router, mut out) = (Router::new(), Recorder::default());
+    let id = router.open_stream(hall.spec, ms(0)).unwrap();
+    let mut arrive = |payload: Option<&[u8]>, at: u64| {
+        let number = hall.sound(at);
+        let mut packet = hall.sent[number].clone();
+        if let Some(payload) = payload {
+            packet.truncate(12);
+            packet.extend(payload);
+        }
+        router.handle_rtp(id, &packet, ms(at), &mut out);
+        router.stream_stats(id, ms(at)).unwrap().is_resting
+    };
+    assert!(!arrive(None, 0));
+    assert!(arrive(Some(&[0xf8]), 20), "silence follows");
+    assert!(arrive(Some(&[0xf8, 0xff]), 420), "and goes on");
+    assert!(!arrive(None, 440), "somebody speaks");
+}

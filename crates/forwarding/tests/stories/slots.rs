@@ -302,3 +302,29 @@ fn numbers_go_on_over_many_wraps() {
         assert_eq!(sent[2].sequence(), (3 + 3 * frame) as u16);
     }
 }
+
+#[test]
+fn who_joins_after_a_rollover_begins_at_one() {
+    let mut stage = Stage::new();
+    for frame in 0..30_000 {
+        stage.a(frame % 100 == 0, frame * 40);
+        stage.a.forget();
+    }
+    stage.point(A, 29_999 * 40 + 10);
+    let at = 30_000 * 40;
+    assert_eq!(stage.a(true, at).len(), 3, "packet 91,000 and those after");
+    let indices: Vec<_> = stage.out.sent.iter().map(|sent| sent.index).collect();
+    assert_eq!(indices, [1, 2, 3]);
+    let child = LegId(9);
+    stage.router.add_trunk_leg(child).unwrap();
+    stage.router.subscribe(child, SourceId(1)).unwrap();
+    stage.out.take_sent();
+    stage.a(false, at + 40);
+    let sent = stage.out.take_sent();
+    let first = sent.iter().find(|sent| sent.leg == child).unwrap();
+    assert_eq!(
+        first.index,
+        u64::from(first.sequence()),
+        "its own rollover counter"
+    );
+}
