@@ -5,6 +5,8 @@
 pub mod config;
 mod control;
 mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod identity;
 pub mod media;

@@ -16,6 +16,7 @@ mod demand;
 mod endings;
 mod feedback;
 mod feeds;
+mod fuzzing;
 mod ice;
 mod leg;
 mod legs;

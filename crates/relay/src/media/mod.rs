@@ -10,6 +10,7 @@ mod core;
 mod departures;
 mod drops;
 mod dtls;
+pub(crate) mod fuzzing;
 mod handle;
 mod ingress;
 mod intake;

@@ -49,7 +49,7 @@ impl Core {
         }
     }
 
-    fn handle_rtp(&mut self, id: LegId, packet: &[u8], now: Instant) {
+    pub(super) fn handle_rtp(&mut self, id: LegId, packet: &[u8], now: Instant) {
         match self.legs.get(&id).map(|leg| &leg.purpose) {
             Some(Purpose::Publish(_)) => self.handle_published(id, packet, now),
             Some(Purpose::TrunkUp(dialler)) => {

@@ -83,7 +83,7 @@ impl Core {
     }
 
     /// Keys are there; the certificate decides whether the peer is who signalling said.
-    fn secure(&mut self, id: LegId, established: &Established, now: Instant) {
+    pub(super) fn secure(&mut self, id: LegId, established: &Established, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };

@@ -59,42 +59,46 @@ fn gcm_seals_rtcp_as_rfc_7714_section_17_shows() {
 /// From master keys to packets: what libsrtp's own validation holds for its two profiles of ours.
 #[test]
 fn packets_of_libsrtp_are_the_same_byte_for_byte() {
-    let rtp = "800f1234 decafbad cafebabe abababab abababab abababab abababab";
-    let rtcp = "81c8000b cafebabe abababab abababab abababab abababab";
+    let media = "800f1234 decafbad cafebabe abababab abababab abababab abababab";
+    let control = "81c8000b cafebabe abababab abababab abababab abababab";
     let mut gcm = master(GCM);
     gcm.key
         .copy_from_slice(&bytes("000102030405060708090a0b0c0d0e0f"));
     gcm.salt[..12].copy_from_slice(&bytes("a0a1a2a3a4a5a6a7a8a9aaab"));
-    let sealed_rtp =
+    let sealed_media =
         "800f1234 decafbad cafebabe 4e55dc4c e79978d8 8ca4d215 949d2402 b78d6acc 99ea179b 8dbb";
-    let sealed_rtcp =
+    let sealed_control =
         "81c8000b cafebabe 7128035b e487b9bd bef89041 f977a5a8 80000001 993e08cd 54d6c123 0798";
-    check(SHA1, &master(SHA1), [rtp, sealed_rtp, rtcp, sealed_rtcp]);
-    let sealed_rtp =
+    check(
+        SHA1,
+        &master(SHA1),
+        [media, sealed_media, control, sealed_control],
+    );
+    let sealed_media =
         "800f1234 decafbad cafebabe c5002ede 04cfdd2e b91159e0 880aa06e d2976826 f796b201
                       df3131a1 27e8a392";
-    let sealed_rtcp =
+    let sealed_control =
         "81c8000b cafebabe c98b8b5d f0392a55 852b6c21 ac8e7025 c52c6fbe a2b3b446 ea31123b
                        a88ce61e 80000001";
-    check(GCM, &gcm, [rtp, sealed_rtp, rtcp, sealed_rtcp]);
+    check(GCM, &gcm, [media, sealed_media, control, sealed_control]);
 }
 
 fn check(profile: Profile, master: &MasterKeys, packets: [&str; 4]) {
-    let [rtp, sealed_rtp, rtcp, sealed_rtcp] = packets.map(bytes);
+    let [media, sealed_media, control, sealed_control] = packets.map(bytes);
     let mut sender = Sender::new(profile, master).expect("a sender");
     let mut receiver = Receiver::new(profile, master).expect("a receiver");
 
-    let mut packet = rtp.clone();
+    let mut packet = media.clone();
     sender.seal_rtp(&mut packet, 0x1234).expect("sealed");
-    assert_eq!(packet, sealed_rtp, "{profile:?}");
+    assert_eq!(packet, sealed_media, "{profile:?}");
     let len = receiver.open_rtp(&mut packet).expect("opened");
-    assert_eq!(packet[..len], rtp);
+    assert_eq!(packet[..len], media);
 
-    let mut packet = rtcp.clone();
+    let mut packet = control.clone();
     sender.seal_rtcp(&mut packet).expect("sealed");
-    assert_eq!(packet, sealed_rtcp, "{profile:?}");
+    assert_eq!(packet, sealed_control, "{profile:?}");
     let len = receiver.open_rtcp(&mut packet).expect("opened");
-    assert_eq!(packet[..len], rtcp);
+    assert_eq!(packet[..len], control);
 }
 
 #[test]

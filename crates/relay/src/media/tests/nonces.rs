@@ -258,7 +258,7 @@ impl Stage {
 
     /// Both halls send some frames and sound.
     fn play(&mut self) {
-        for _ in 0..1 + self.dice.roll(12) {
+        for _ in 0..=self.dice.roll(12) {
             for n in 0..self.halls.len() {
                 let keyframe = self.dice.roll(4) == 0;
                 self.send_one(n, 1, keyframe);
@@ -295,7 +295,7 @@ impl Stage {
             .map(|(sequence, ssrc)| (ssrc, sequence))
             .collect();
         for (ssrc, sequence) in newest {
-            let mut wanted: Vec<u16> = (0..1 + self.dice.roll(30))
+            let mut wanted: Vec<u16> = (0..=self.dice.roll(30))
                 .map(|_| {
                     sequence
                         .wrapping_add(5)
