@@ -4,8 +4,9 @@
 //! A target returns when the bytes did no harm and panics when they did: a panic in a reader, an invariant that broke.
 //! Where a target takes several datagrams, each is preceded by a control byte and its length, 16 bits, little-endian.
 
+use crate::media::Layer;
 use crate::media::fuzzing as media;
-use crate::sdp::{self, HALL_SLOTS, Offer, SINGLE_SLOTS};
+use crate::sdp::{self, Fragment, HALL_SLOTS, Offer, SINGLE_SLOTS};
 use crate::token::Tokens;
 
 /// A target's name, and its run.
@@ -33,20 +34,20 @@ fn offer(bytes: &[u8]) {
     };
     // A refusal is an answer.
     let _ = sdp::publish(&offer);
-    for purposes in [HALL_SLOTS, SINGLE_SLOTS] {
-        let _ = sdp::watch(&offer, purposes);
+    for (purposes, layer) in [(HALL_SLOTS, Layer::BEST), (SINGLE_SLOTS, Layer::LOWEST)] {
+        let _ = sdp::watch(&offer, purposes, layer);
     }
 }
 
-/// Header lines up to an empty one, then a body: what comes with PATCH.
+/// A URI, header lines up to an empty one, then a body: what comes with PATCH.
 fn request(bytes: &[u8]) {
     let tokens = Tokens::signed();
     // RFC 8032 §7.1, test 1.
     assert!(tokens.trust("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
-    let text = String::from_utf8_lossy(bytes);
-    let (head, _body) = text.split_once("\n\n").unwrap_or((&text, ""));
-    for line in head.lines() {
-        let value = line.split_once(": ").map_or(line, |(_, value)| value);
-        assert!(tokens.check(Some(value)).is_err(), "nobody signed this");
+    let blank = bytes.windows(2).position(|two| two == b"\n\n");
+    let (head, body) = bytes.split_at(blank.unwrap_or(bytes.len()));
+    crate::http::fuzzing::head(&tokens, head);
+    if let Ok(fragment) = Fragment::parse(body.get(2..).unwrap_or_default()) {
+        assert!(fragment.candidates <= body.len() / "a=candidate:".len());
     }
 }

@@ -16,6 +16,7 @@
 mod body;
 mod cors;
 mod flood;
+pub(crate) mod fuzzing;
 mod layer;
 mod open;
 mod refusal;

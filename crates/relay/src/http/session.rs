@@ -62,7 +62,7 @@ pub async fn patch(
 
 /// Whether `If-Match` means the ICE session with this tag (RFC 9110 §13.1.1). The star stands for whichever runs; clients
 /// that follow the examples of RFC 9725 write it between quotes.
-fn matches(wanted: &str, ice: &str) -> bool {
+pub(super) fn matches(wanted: &str, ice: &str) -> bool {
     wanted.split(',').map(str::trim).any(|tag| {
         let bare = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
         tag == "*" || bare == Some("*") || bare == Some(ice)

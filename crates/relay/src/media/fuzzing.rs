@@ -7,7 +7,9 @@ use super::srtp::{
 };
 use super::stun::{Class, Message};
 use super::transmit::{Outcome, Transmit};
-use super::{Fingerprint, IceCredentials, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig};
+use super::{
+    Fingerprint, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
+};
 use crate::sdp::{self, HALL_SLOTS, Offer};
 use protocol::{ChildTrunk, LegRole, ParentTrunk, RelayPlan, SiteCode};
 use std::net::SocketAddr;
@@ -213,11 +215,18 @@ impl Stage {
             certificate: certificate().clone(),
             ssrc_block: 1,
             legs_max: 8,
+            workers: 1,
+            pin_cores: Vec::new(),
         };
         let mut core = Core::new(config, Box::new(Nowhere), now).ok()?;
         core.set_plan(plan()?, now);
         let publish = sdp::publish(&Offer::parse(PUBLISH.as_bytes()).ok()?).ok()?;
-        let watch = sdp::watch(&Offer::parse(WATCH.as_bytes()).ok()?, HALL_SLOTS).ok()?;
+        let watch = sdp::watch(
+            &Offer::parse(WATCH.as_bytes()).ok()?,
+            HALL_SLOTS,
+            Layer::BEST,
+        )
+        .ok()?;
         let keys = |n: u8| {
             let profile = [Profile::Aes128Gcm, Profile::Aes128CmSha1_80][usize::from(n & 1)];
             keys(profile, false)

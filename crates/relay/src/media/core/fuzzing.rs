@@ -68,6 +68,6 @@ impl Core {
         } else {
             self.handle_rtp(id, plain, now);
         }
-        self.flush();
+        self.flush(now);
     }
 }
