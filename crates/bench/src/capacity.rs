@@ -2,8 +2,9 @@
 
 use crate::case::{AUDIO_PPS, Case, Row};
 use crate::engine::{Engine, Server, Setup};
+use crate::load_process::Load;
 use crate::machine;
-use crate::measure::{Cores, Load, Method};
+use crate::measure::{Cores, Method};
 use crate::proc;
 use crate::report::Capacity;
 use crate::wire::{Command, Delay};

@@ -175,6 +175,10 @@ pub fn default_rows() -> Vec<Row> {
         srtp: Srtp::Sha1Only,
         ..Row::new(Case::Paced, 100, 1)
     });
+    rows.extend([Case::Paced, Case::Burst].map(|case| Row {
+        workers: 2,
+        ..Row::new(case, 100, 1)
+    }));
     rows
 }
 
@@ -230,7 +234,7 @@ mod tests {
     #[test]
     fn the_usual_rows_hold_those_that_count() {
         let rows = default_rows();
-        assert_eq!(rows.len(), 14);
+        assert_eq!(rows.len(), 16);
         for row in quick_rows() {
             assert!(rows.contains(&row), "{row}");
         }

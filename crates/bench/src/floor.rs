@@ -73,7 +73,7 @@ pub fn run() -> Result<()> {
             Some(floor) if sending => {
                 Floor::next_due(floor).saturating_duration_since(Instant::now())
             }
-            _ => Duration::from_secs(3_600),
+            _ => Duration::from_hours(1),
         };
         match commands.recv_timeout(wait) {
             Ok(Command::Begin { legs, feed }) => {

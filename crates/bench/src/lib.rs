@@ -7,9 +7,11 @@
 pub mod capacity;
 pub mod case;
 mod child;
+pub mod curve;
 pub mod engine;
 pub mod floor;
 pub mod load;
+pub mod load_process;
 pub mod machine;
 pub mod measure;
 mod proc;

@@ -1,31 +1,31 @@
 //! Measuring one row: a server, the load and the floor, in turn.
 
+mod windows;
+
 use crate::case::Row;
 use crate::child::Child;
 use crate::engine::{Engine, Server, Setup};
 use crate::load::Srtp;
-use crate::proc::{self, ThreadTime};
-use crate::report::{self, KernelDrops, Spread, ThreadShare};
-use crate::statistics::{median, percentile};
-use crate::wire::{Command, Delay, Joined, Marked, Reply};
-use crate::{floor, machine};
+use crate::load_process::Load;
+use crate::report::{self, Spread};
+use crate::statistics::percentile;
+use crate::wire::{Command, Joined, Reply};
+use crate::{floor, machine, proc};
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use windows::{Steady, shares};
 
-/// So many halls join at once; more do so in groups.
-const JOIN_AT_ONCE: usize = 100;
 /// The resend ring of a feed is full after this long, so that memory grows by halls only.
 const FILL_TIME: Duration = Duration::from_millis(2_500);
 /// A change of who sends is over.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
 /// What is under way has arrived.
 const REST_TIME: Duration = Duration::from_millis(500);
-/// The load answers everything but a join within this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The floor answers within this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How to measure.
 #[derive(Clone, Debug)]
@@ -64,93 +64,6 @@ impl Cores {
     }
 }
 
-/// The load process.
-pub struct Load(Child);
-
-impl Load {
-    /// Starts one that knows the server and the feed.
-    ///
-    /// # Errors
-    /// When it does not start.
-    pub fn start(
-        method: &Method,
-        row: &Row,
-        server: &dyn Server,
-        folder: &Path,
-        core: Option<usize>,
-    ) -> Result<Self> {
-        let child = Child::start("load", folder, &method.program, &["bench", "load"], core)?;
-        let mut load = Self(child);
-        load.done(&Command::Begin {
-            ip: method.ip,
-            srtp: row.srtp,
-            target: server.target(),
-            feed: row.feed,
-            lines: row.feed.case.lines(),
-        })?;
-        Ok(load)
-    }
-
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn ask(&mut self, command: &Command) -> Result<Reply> {
-        self.0.tell(command)?;
-        match self.0.hear(ANSWER_WITHIN)? {
-            Reply::Failed { why } => bail!("{why}"),
-            reply => Ok(reply),
-        }
-    }
-
-    /// Tells it something that has no answer but that it is done.
-    ///
-    /// # Errors
-    /// When it cannot be done.
-    pub fn done(&mut self, command: &Command) -> Result<()> {
-        self.ask(command).map(drop)
-    }
-
-    /// Starts or stops the publisher.
-    ///
-    /// # Errors
-    /// When nobody publishes.
-    pub fn send(&mut self, sending: bool, speed: f64) -> Result<()> {
-        self.done(&Command::Send { sending, speed })
-    }
-
-    /// Lets so many halls join.
-    ///
-    /// # Errors
-    /// When one of them cannot.
-    pub fn join(&mut self, legs: usize, to_first_keyframe: bool) -> Result<Joined> {
-        let command = Command::Join {
-            legs,
-            at_once: JOIN_AT_ONCE,
-            to_first_keyframe,
-        };
-        let Reply::Joined(joined) = self.ask(&command)? else {
-            bail!("the load does not say who joined")
-        };
-        match &joined.trouble {
-            Some(trouble) => bail!("{trouble}"),
-            None => Ok(joined),
-        }
-    }
-
-    /// What has been received.
-    ///
-    /// # Errors
-    /// When the load has ended.
-    pub fn mark(&mut self, at_rest: bool) -> Result<Marked> {
-        let Reply::Marked(marked) = self.ask(&Command::Mark { at_rest })? else {
-            bail!("the load does not say what it received")
-        };
-        Ok(marked)
-    }
-}
-
 /// One row, running.
 struct Bench<'a> {
     method: &'a Method,
@@ -158,15 +71,6 @@ struct Bench<'a> {
     server: Box<dyn Server>,
     load: Load,
     floor: Child,
-}
-
-/// One window of the server.
-struct Window {
-    cpu_us_per_packet: f64,
-    chain_us_per_packet: f64,
-    packets: u64,
-    delay: Delay,
-    load_busy: f64,
 }
 
 /// Measures one row with a fresh server.
@@ -203,11 +107,8 @@ pub fn measure(engine: &dyn Engine, row: &Row, method: &Method) -> Result<report
 
 impl Bench<'_> {
     fn run(mut self, engine: &str) -> Result<report::Row> {
-        let edge = *self
-            .server
-            .processes()
-            .last()
-            .context("a server with a process")?;
+        let processes = self.server.processes();
+        let edge = *processes.last().context("a server with a process")?;
         let drops_before = self.drops()?;
         self.load.done(&Command::Publish)?;
         self.load.send(true, 1.0)?;
@@ -221,34 +122,13 @@ impl Bench<'_> {
         self.check_profile(&joined, engine)?;
         self.open_floor()?;
         sleep(FILL_TIME);
-        let mut windows = Vec::new();
-        let mut floors = Vec::new();
-        let threads_before = proc::threads(edge)?;
-        for _ in 0..self.method.windows {
-            windows.push(self.window()?);
-            self.load.send(false, 1.0)?;
-            floors.push(self.floor_window()?);
-            self.load.send(true, 1.0)?;
-        }
-        let threads = shares(&threads_before, &proc::threads(edge)?);
+        let steady = self.steady(edge)?;
         let rss = proc::rss_kib(edge)?;
         self.load.send(false, 1.0)?;
         sleep(REST_TIME);
         let rest = self.load.mark(true)?;
-        let drops_after = self.drops()?;
-        let of = |value: fn(&Window) -> f64| median(&windows.iter().map(value).collect::<Vec<_>>());
-        let (cpu, floor) = (of(|window| window.cpu_us_per_packet), median(&floors));
+        let drops = self.drops()?.since(drops_before);
         Ok(report::Row {
-            engine: engine.to_owned(),
-            case: self.row.feed.case.name().to_owned(),
-            legs: self.row.legs,
-            hops: self.row.hops,
-            pps: self.row.feed.pps,
-            srtp: self.row.srtp,
-            workers: self.row.workers,
-            cpu_us_per_packet: cpu,
-            floor_us_per_packet: floor,
-            ratio_to_floor: cpu / floor,
             rss_kib_per_leg: (rss as f64 - rss_alone as f64) / self.row.legs as f64,
             rss_kib: rss,
             join_cpu_ms,
@@ -256,25 +136,25 @@ impl Bench<'_> {
                 p50: percentile(&joined.first_keyframe_ms, 0.5),
                 p99: percentile(&joined.first_keyframe_ms, 0.99),
             },
-            delay_ms: Delay {
-                p50: of(|window| window.delay.p50),
-                p99: of(|window| window.delay.p99),
-                max: windows
-                    .iter()
-                    .map(|window| window.delay.max)
-                    .fold(0.0, f64::max),
-            },
             holes: rest.holes,
             auth_failures: rest.auth_failures,
-            packets: windows.iter().map(|window| window.packets).sum(),
-            chain_cpu_us_per_packet: of(|window| window.chain_us_per_packet),
-            load_busy: of(|window| window.load_busy),
-            kernel_drops: KernelDrops {
-                relay: drops_after.relay - drops_before.relay,
-                elsewhere: drops_after.elsewhere.saturating_sub(drops_before.elsewhere),
-            },
-            threads,
+            kernel_drops: drops,
+            ..steady.row(engine, self.row)
         })
+    }
+
+    /// Server and floor in turn.
+    fn steady(&mut self, edge: u32) -> Result<Steady> {
+        let mut steady = Steady::default();
+        let before = proc::threads(edge)?;
+        for _ in 0..self.method.windows {
+            steady.windows.push(self.window()?);
+            self.load.send(false, 1.0)?;
+            steady.floors.push(self.floor_window()?);
+            self.load.send(true, 1.0)?;
+        }
+        steady.threads = shares(&before, &proc::threads(edge)?);
+        Ok(steady)
     }
 
     /// All halls join while nothing is published, so that nothing but joining costs; then they leave.
@@ -320,107 +200,5 @@ impl Bench<'_> {
     fn tell_floor(&mut self, command: &floor::Command) -> Result<()> {
         self.floor.tell(command)?;
         self.floor.hear::<Reply>(ANSWER_WITHIN).map(drop)
-    }
-
-    /// CPU per packet of the server over one window.
-    fn window(&mut self) -> Result<Window> {
-        sleep(SETTLE_TIME);
-        let processes = self.server.processes();
-        let load = self.load.id();
-        let cpu = || {
-            processes
-                .iter()
-                .map(|pid| proc::cpu_ns(*pid))
-                .collect::<Result<Vec<u64>>>()
-        };
-        let before = self.load.mark(false)?;
-        let (began, cpu_before, load_before) = (Instant::now(), cpu()?, proc::cpu_ns(load)?);
-        sleep(self.method.window);
-        let (lasted, cpu_after, load_after) = (began.elapsed(), cpu()?, proc::cpu_ns(load)?);
-        let after = self.load.mark(false)?;
-        let packets = after.delivered - before.delivered;
-        ensure!(packets > 0, "no hall receives anything");
-        let spent: Vec<f64> = cpu_after
-            .iter()
-            .zip(&cpu_before)
-            .map(|(after, before)| (after - before) as f64 / 1e3)
-            .collect();
-        Ok(Window {
-            cpu_us_per_packet: spent.last().unwrap_or(&0.0) / packets as f64,
-            chain_us_per_packet: spent.iter().sum::<f64>() / packets as f64,
-            packets,
-            delay: after.delay_ms,
-            load_busy: (load_after - load_before) as f64 / lasted.as_nanos() as f64,
-        })
-    }
-
-    /// CPU per packet of the floor over one window.
-    fn floor_window(&mut self) -> Result<f64> {
-        self.tell_floor(&floor::Command::Send { sending: true })?;
-        sleep(SETTLE_TIME);
-        let pid = self.floor.id();
-        let before = self.load.mark(false)?;
-        let cpu_before = proc::cpu_ns(pid)?;
-        sleep(self.method.window);
-        let cpu_after = proc::cpu_ns(pid)?;
-        let after = self.load.mark(false)?;
-        self.tell_floor(&floor::Command::Send { sending: false })?;
-        let packets = after.floor_delivered - before.floor_delivered;
-        ensure!(packets > 0, "the floor sends nothing");
-        ensure!(
-            after.floor_holes == 0,
-            "{} packets of the floor are lost: the load's core is too busy",
-            after.floor_holes
-        );
-        Ok((cpu_after - cpu_before) as f64 / 1e3 / packets as f64)
-    }
-
-    fn drops(&self) -> Result<KernelDrops> {
-        let ports = self.server.media_ports();
-        Ok(KernelDrops {
-            relay: proc::udp_drops(|port| ports.contains(&port))?,
-            elsewhere: proc::udp_drops(|port| !ports.contains(&port))?,
-        })
-    }
-}
-
-/// Who did the work between two looks.
-fn shares(before: &[ThreadTime], after: &[ThreadTime]) -> Vec<ThreadShare> {
-    let known: HashMap<u32, u64> = before
-        .iter()
-        .map(|thread| (thread.id, thread.cpu_ns))
-        .collect();
-    let spent = |thread: &ThreadTime| thread.cpu_ns - known.get(&thread.id).copied().unwrap_or(0);
-    let all: u64 = after.iter().map(spent).sum();
-    let mut shares: Vec<ThreadShare> = after
-        .iter()
-        .map(|thread| ThreadShare {
-            name: thread.name.clone(),
-            share: spent(thread) as f64 / all.max(1) as f64,
-        })
-        .filter(|thread| thread.share > 0.01)
-        .collect();
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
-    shares
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_of_what_was_spent_between_two_looks() {
-        let thread = |id, cpu_ns| ThreadTime {
-            id,
-            name: format!("t{id}"),
-            cpu_ns,
-        };
-        let found = shares(
-            &[thread(1, 1_000), thread(2, 50)],
-            &[thread(1, 1_300), thread(2, 50), thread(3, 100)],
-        );
-        let names: Vec<&str> = found.iter().map(|share| share.name.as_str()).collect();
-        assert_eq!(names, ["t1", "t3"]);
-        assert!((found[0].share - 0.75).abs() < 1e-9);
     }
 }

@@ -26,7 +26,7 @@ const PUBLISHER: &str = "STUDIO";
 const NO_ORCHESTRATOR: &str = "http://127.0.0.1:9";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// No row lasts longer.
-const TOKEN_TIME: Duration = Duration::from_secs(3_600);
+const TOKEN_TIME: Duration = Duration::from_hours(1);
 
 /// `diemcau relay`.
 pub struct Relays {

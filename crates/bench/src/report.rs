@@ -21,7 +21,7 @@ pub struct Report {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The server measured.
     #[serde(default = "ours")]
@@ -42,7 +42,7 @@ pub struct Row {
     pub cpu_us_per_packet: f64,
     /// The same of copy, AES-128-GCM and send alone, in turn with it.
     pub floor_us_per_packet: f64,
-    /// The first over the second.
+    /// The first over the second, window by window; median.
     pub ratio_to_floor: f64,
     /// Memory with all halls minus memory with none, over the halls.
     pub rss_kib_per_leg: f64,
@@ -90,6 +90,17 @@ pub struct KernelDrops {
     pub relay: u64,
     /// The load could not, or another process.
     pub elsewhere: u64,
+}
+
+impl KernelDrops {
+    /// What came after `before`. A socket that was closed takes its count along.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            relay: self.relay.saturating_sub(before.relay),
+            elsewhere: self.elsewhere.saturating_sub(before.elsewhere),
+        }
+    }
 }
 
 /// What one thread did of the relay's work.

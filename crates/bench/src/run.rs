@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 /// Windows of server and floor in a full run; the median of fewer says nothing.
-const WINDOWS: usize = 3;
+const WINDOWS: usize = 5;
 
 /// Runs the benchmark and prints what it finds. Progress goes to standard error.
 ///

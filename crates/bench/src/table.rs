@@ -32,6 +32,9 @@ pub fn report(report: &Report) -> String {
     for row in &report.rows {
         remarks(&mut out, row);
     }
+    for row in &report.rows {
+        workers(&mut out, row, &report.rows);
+    }
     if let Some(slope) = report.rss_slope_kib_per_leg {
         let _ = writeln!(out, "\nMemory grows by {slope:.1} KiB per hall.");
     }
@@ -121,6 +124,25 @@ fn remarks(out: &mut String, row: &Row) {
     }
 }
 
+/// What several workers cost beside one, and how they share the work.
+fn workers(out: &mut String, row: &Row, rows: &[Row]) {
+    let alone = rows.iter().find(|other| {
+        other.workers == 1
+            && (&other.engine, &other.case, other.srtp) == (&row.engine, &row.case, row.srtp)
+            && (other.legs, other.hops, other.pps) == (row.legs, row.hops, row.pps)
+    });
+    let Some(alone) = alone.filter(|_| row.workers > 1) else {
+        return;
+    };
+    let more = (row.cpu_us_per_packet / alone.cpu_us_per_packet - 1.0) * 100.0;
+    let _ = writeln!(
+        out,
+        "{}: a packet costs {:+.0} % beside one worker.",
+        name(row),
+        more
+    );
+}
+
 /// Columns under each other: the first to the left, the rest to the right.
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
@@ -153,6 +175,28 @@ fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_workers_are_told_beside_one_of_the_same_row_only() {
+        let row = |workers, legs, us| Row {
+            engine: "diemcau".to_owned(),
+            case: "paced".to_owned(),
+            legs,
+            hops: 1,
+            workers,
+            cpu_us_per_packet: us,
+            ..Row::default()
+        };
+        let rows = [row(1, 100, 4.0), row(1, 20, 1.0), row(2, 100, 4.4)];
+        let mut out = String::new();
+        for row in &rows {
+            workers(&mut out, row, &rows);
+        }
+        assert_eq!(
+            out,
+            "paced:100:1:2workers: a packet costs +10 % beside one worker.\n"
+        );
+    }
 
     #[test]
     fn columns_stand_under_each_other_whatever_the_letters() {

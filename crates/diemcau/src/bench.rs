@@ -15,6 +15,15 @@ pub enum Bench {
     /// Everything is real: the relay as it runs in a conference, halls with ICE, DTLS and SRTP, every packet
     /// verified. Nothing leaves the machine. A full run takes about ten minutes; let nothing else run meanwhile.
     Relay(RelayOptions),
+    /// Draw CPU against halls out of results of `--json` or `--raw`, one or several, as SVG.
+    Curve {
+        /// Results.
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+        /// The picture.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// The publisher and the halls of a measurement; told what to do over standard input.
     #[command(hide = true)]
     Load,
@@ -33,8 +42,8 @@ pub struct RelayOptions {
     /// it 40pps, sha1 or 2workers.
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     rows: Vec<Row>,
-    /// Seconds of each window; a row has three of the relay and three of the floor.
-    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    /// Seconds of each window; a row has five of the relay and five of the floor.
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// One window for each row, and only the two rows that count.
     #[arg(long)]
@@ -67,6 +76,7 @@ pub fn run(what: Bench) -> Result<ExitCode> {
             capacity: !options.no_capacity,
             raw: options.raw,
         })?,
+        Bench::Curve { results, out } => bench::curve::draw(&results, &out)?,
         Bench::Load => bench::load::run()?,
         Bench::Floor => bench::floor::run()?,
     }

@@ -1,9 +1,10 @@
 //! A socket of the floor: drained and verified like a watching leg, without anything else.
 
+use super::identity::random;
 use super::packets::Stamp;
 use super::srtp::{GcmKeys, Opener};
 use super::tally::Tally;
-use super::transport::{Transport, random};
+use super::transport::Transport;
 use crate::statistics::Histogram;
 use crate::wire;
 use anyhow::{Result, anyhow};

@@ -5,6 +5,7 @@
 
 mod floor_leg;
 mod http;
+mod identity;
 mod joining;
 mod packets;
 mod publisher;
@@ -19,10 +20,10 @@ mod watcher;
 mod world;
 
 pub use http::{Request, Response, send};
+pub use identity::Srtp;
 pub use packets::{AUDIO_PACKET_BYTES, VIDEO_PACKET_BYTES};
 pub use sdp::{Direction, Local, MediaLine, Remote};
 pub use signalling::{Endpoint, Session, Signalling, Target, Whep};
-pub use transport::Srtp;
 
 pub(crate) use packets::Maker;
 pub(crate) use srtp::{GcmKeys, gcm_nonce};

@@ -65,9 +65,8 @@ impl Stamp {
 
     fn bytes(self) -> [u8; TRAILER_BYTES] {
         let mut out = [0; TRAILER_BYTES];
-        let flags = u8::from(self.keyframe) * KEYFRAME
-            | u8::from(self.last) * LAST
-            | u8::from(self.video) * VIDEO;
+        let bit = |set, bit: u8| if set { bit } else { 0 };
+        let flags = bit(self.keyframe, KEYFRAME) | bit(self.last, LAST) | bit(self.video, VIDEO);
         out[..2].copy_from_slice(&MAGIC);
         out[2] = flags;
         out[3..5].copy_from_slice(&self.place.to_be_bytes());

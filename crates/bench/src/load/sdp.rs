@@ -143,10 +143,14 @@ impl Local {
             let kind = words.next().unwrap_or("video");
             let format = words.nth(2).unwrap_or("96");
             self.write_section(&mut sdp, kind, format, mid);
+            // The feedback that browsers take everywhere: a server keeps packets to send again only for those who ask.
+            let feedback =
+                ["nack", "nack pli", "ccm fir"].map(|kind| format!("a=rtcp-fb:{format} {kind}"));
             let of_format = |line: &&str| {
                 let rest = line.split_once(':').map(|(_, rest)| rest.split(' ').next());
-                (line.starts_with("a=rtpmap:") || line.starts_with("a=fmtp:"))
-                    && rest == Some(Some(format))
+                let describes = line.starts_with("a=rtpmap:") || line.starts_with("a=fmtp:");
+                describes && rest == Some(Some(format))
+                    || feedback.iter().any(|known| known == line)
             };
             for line in section.lines().map(str::trim_end).filter(of_format) {
                 let _ = write!(sdp, "{line}\r\n");
@@ -266,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_answer_takes_the_first_codec_and_the_mid_of_the_offer() {
-        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 98 99\r\na=mid:v7\r\na=rtpmap:98 VP8/90000\r\na=rtpmap:99 rtx/90000\r\na=sendonly\r\n";
+        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 98 99\r\na=mid:v7\r\na=rtpmap:98 VP8/90000\r\na=rtcp-fb:98 nack\r\na=rtcp-fb:98 goog-remb\r\na=rtpmap:99 rtx/90000\r\na=rtcp-fb:99 nack\r\na=sendonly\r\n";
         let answer = local(Direction::RecvOnly, &[]).answer(offer);
         assert!(
             answer.contains("m=video 4711 UDP/TLS/RTP/SAVPF 98\r\n"),
@@ -274,5 +278,10 @@ mod tests {
         );
         assert!(answer.contains("a=mid:v7\r\n") && answer.contains("a=rtpmap:98 VP8/90000\r\n"));
         assert!(answer.contains("a=setup:active\r\n") && !answer.contains("rtx"));
+        assert!(
+            answer.contains("a=rtcp-fb:98 nack\r\n")
+                && !answer.contains("remb")
+                && !answer.contains(":99 ")
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Connectivity checks (RFC 8445 §7) of the load: controlling, nominating, and answering a full agent's own checks.
 
-use super::transport::crypto;
+use super::identity::crypto;
 use anyhow::Result;
 use rtc_stun::attributes::{
     ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute,
@@ -39,7 +39,8 @@ pub(super) fn check(username: &str, pwd: &str) -> Result<Vec<u8>> {
         Box::new(TransactionId::new()),
         Box::new(Username::new(ATTR_USERNAME, username.to_owned())),
         raw(ATTR_PRIORITY, PRIORITY.to_be_bytes().to_vec()),
-        raw(ATTR_ICE_CONTROLLING, 7_u64.to_be_bytes().to_vec()),
+        // The highest tie-breaker: a server that offers, and so controls as well, gives way (RFC 8445 §7.3.1.1).
+        raw(ATTR_ICE_CONTROLLING, u64::MAX.to_be_bytes().to_vec()),
         raw(ATTR_USE_CANDIDATE, Vec::new()),
         Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
             pwd.to_owned(),

@@ -1,19 +1,20 @@
 //! Everything the load is, and its loop.
 
+mod legs;
+mod marks;
+
 use super::floor_leg::FloorLeg;
-use super::joining::Joining;
-use super::publisher::{Publisher, SSRCS};
-use super::sdp::{Direction, MediaLine};
+use super::identity::Identity;
+use super::publisher::Publisher;
+use super::sdp::MediaLine;
 use super::signalling::{Session, Signalling};
-use super::tally::Tally;
-use super::transport::{Event, Identity, Transport, drop_everything};
+use super::transport::{Event, drop_everything};
 use super::watcher::Watcher;
-use super::{AUDIO_PACKET_BYTES, VIDEO_PACKET_BYTES};
 use crate::case::Feed;
 use crate::statistics::Histogram;
-use crate::wire::{Command, Delay, Joined, Marked, Reply};
+use crate::wire::{Command, Reply};
 use anyhow::{Context, Result, bail};
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,8 +27,6 @@ const FLOOR: usize = 1 << 32;
 const DATAGRAM_BYTES_MAX: usize = 2_048;
 /// Nothing comes for so long: the loop looks for commands.
 const TURN_MAX: Duration = Duration::from_millis(100);
-/// All legs have joined by then, or the rest will not.
-const JOIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// Watchers' timers are looked at this often: none of them minds.
 const TIMERS_EVERY: Duration = Duration::from_millis(5);
 
@@ -236,211 +235,5 @@ impl World {
             _ => {}
         }
         Ok(())
-    }
-
-    fn publish(&mut self) -> Result<()> {
-        let plan = self.plan.as_ref().context("nothing has begun")?;
-        let ssrcs = SSRCS[..plan.lines.len().min(SSRCS.len())].to_vec();
-        let mut transport = Transport::new(
-            plan.ip,
-            &plan.identity,
-            Direction::SendOnly,
-            plan.lines.clone(),
-            ssrcs,
-        )?;
-        let session = plan
-            .server
-            .publish(transport.local())
-            .context("the publisher is refused")?;
-        let now = Instant::now();
-        self.poll
-            .registry()
-            .register(&mut transport.socket, PUBLISHER, Interest::READABLE)?;
-        transport.meet(session.remote, now)?;
-        self.publisher = Some(Publisher::new(transport, &plan.lines, plan.feed, now));
-        let connected = |world: &Self| {
-            world
-                .publisher
-                .as_ref()
-                .is_some_and(|p| p.transport.is_connected())
-        };
-        self.turn_until(connected, JOIN_TIME_MAX)?;
-        if !connected(self) {
-            bail!(
-                "the publisher does not connect: no ICE or DTLS answer within {} s",
-                JOIN_TIME_MAX.as_secs()
-            );
-        }
-        Ok(())
-    }
-
-    fn turn_until(&mut self, reached: impl Fn(&Self) -> bool, at_most: Duration) -> Result<()> {
-        let until = Instant::now() + at_most;
-        while !reached(self) && Instant::now() < until {
-            self.turn()?;
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, legs: usize, at_once: usize, to_first_keyframe: bool) -> Result<Joined> {
-        let plan = self.plan.as_ref().context("nothing has begun")?;
-        let has_video = plan.lines.iter().any(|line| line.kind() == "video");
-        let first = self.watchers.len();
-        let mut asked = Vec::with_capacity(legs);
-        for number in first..first + legs {
-            let mut transport = Transport::new(
-                plan.ip,
-                &plan.identity,
-                Direction::RecvOnly,
-                plan.lines.clone(),
-                Vec::new(),
-            )?;
-            self.poll.registry().register(
-                &mut transport.socket,
-                Token(number),
-                Interest::READABLE,
-            )?;
-            asked.push((number, transport.local().clone()));
-            self.watchers
-                .push(Watcher::new(transport, has_video, Instant::now()));
-            self.sessions.push(None);
-        }
-        let joining = Joining::start(&plan.server, &self.waker, asked, at_once);
-        let mut joined = Joined::default();
-        let until = Instant::now() + JOIN_TIME_MAX;
-        let ready = |watcher: &Watcher| {
-            watcher.connected_at.is_some() && (!to_first_keyframe || watcher.has_picture())
-        };
-        while joined.trouble.is_none()
-            && Instant::now() < until
-            && !self.watchers[first..].iter().all(ready)
-        {
-            while let Ok(answer) = joining.answers.try_recv() {
-                match answer.outcome {
-                    Ok(session) => self.meet(answer.number, answer.asked_at, session)?,
-                    Err(error) => {
-                        joined.trouble = Some(format!("watcher {}: {error:#}", answer.number))
-                    }
-                }
-            }
-            self.turn()?;
-        }
-        let late = self.watchers[first..]
-            .iter()
-            .filter(|watcher| !ready(watcher))
-            .count();
-        if late > 0 && joined.trouble.is_none() {
-            joined.trouble = Some(format!(
-                "{late} of {legs} watchers do not {} within {} s",
-                if to_first_keyframe {
-                    "get a keyframe"
-                } else {
-                    "connect"
-                },
-                JOIN_TIME_MAX.as_secs()
-            ));
-        }
-        for watcher in &self.watchers[first..] {
-            let ms = |at: Instant| (at - watcher.asked_at).as_secs_f64() * 1e3;
-            joined.connected += usize::from(watcher.transport.is_connected());
-            joined.gcm += usize::from(watcher.transport.is_gcm());
-            joined.connect_ms.extend(watcher.connected_at.map(ms));
-            joined
-                .first_keyframe_ms
-                .extend(watcher.tally.keyframe_at().map(ms));
-        }
-        Ok(joined)
-    }
-
-    fn meet(&mut self, number: usize, asked_at: Instant, session: Session) -> Result<()> {
-        let watcher = self
-            .watchers
-            .get_mut(number)
-            .context("a watcher of that number")?;
-        watcher.asked_at = asked_at;
-        watcher
-            .transport
-            .meet(session.remote.clone(), Instant::now())?;
-        if let Some(kept) = self.sessions.get_mut(number) {
-            *kept = Some(session);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self) -> Result<()> {
-        let plan = self.plan.as_ref().context("nothing has begun")?;
-        for mut watcher in self.watchers.drain(..) {
-            self.poll
-                .registry()
-                .deregister(&mut watcher.transport.socket)?;
-        }
-        for session in self.sessions.drain(..).flatten() {
-            plan.server.end(&session)?;
-        }
-        Ok(())
-    }
-
-    fn open_floor(&mut self, legs: usize) -> Result<Reply> {
-        let ip = self.plan.as_ref().context("nothing has begun")?.ip;
-        let mut told = Vec::with_capacity(legs);
-        for _ in 0..legs {
-            let (mut leg, of) = FloorLeg::open(ip)?;
-            let token = Token(FLOOR + self.floor.len());
-            self.poll
-                .registry()
-                .register(&mut leg.socket, token, Interest::READABLE)?;
-            self.floor.push(leg);
-            told.push(of);
-        }
-        Ok(Reply::Floor { legs: told })
-    }
-
-    fn mark(&mut self, at_rest: bool) -> Marked {
-        let sent = self
-            .publisher
-            .as_ref()
-            .map_or((None, None), Publisher::sent);
-        let (video, audio) = if at_rest { sent } else { (None, None) };
-        let watched = || {
-            self.watchers
-                .iter()
-                .take(self.verified)
-                .map(|watcher| &watcher.tally)
-        };
-        let floor = || self.floor.iter().map(|leg| &leg.tally);
-        let marked = Marked {
-            delivered: watched().map(Tally::delivered).sum(),
-            bytes: watched()
-                .map(|tally| {
-                    tally.video.unique() * VIDEO_PACKET_BYTES as u64
-                        + tally.audio.unique() * AUDIO_PACKET_BYTES as u64
-                })
-                .sum(),
-            holes: watched().map(|tally| tally.holes(video, audio)).sum(),
-            duplicates: watched().map(Tally::duplicates).sum(),
-            auth_failures: watched()
-                .chain(floor())
-                .map(|tally| tally.auth_failures)
-                .sum(),
-            foreign: watched().map(|tally| tally.foreign).sum(),
-            floor_delivered: floor().map(Tally::delivered).sum(),
-            floor_holes: floor().map(|tally| tally.holes(None, None)).sum(),
-            published: u64::from(sent.0.unwrap_or(0)) + u64::from(sent.1.unwrap_or(0)),
-            publisher_nacks: self
-                .publisher
-                .as_ref()
-                .map_or(0, |publisher| publisher.nacks),
-            keyframes: self
-                .publisher
-                .as_ref()
-                .map_or(0, |publisher| publisher.keyframes),
-            delay_ms: Delay {
-                p50: self.delays.percentile_ms(0.5),
-                p99: self.delays.percentile_ms(0.99),
-                max: self.delays.max_ms(),
-            },
-        };
-        self.delays.clear();
-        marked
     }
 }
