@@ -74,6 +74,10 @@ pub struct Media {
     /// The processor of each of these threads, the receiving one first; usually left to the kernel.
     #[serde(default)]
     pub pin_cores: Vec<usize>,
+    /// How much of a picture's frame leaves at once towards a session that tells what arrives (transport-wide feedback):
+    /// what its line carries in so many milliseconds. Less spares shallow queues, more spares this machine.
+    #[serde(default = "burst_ms")]
+    pub burst_ms: u64,
 }
 
 fn legs_max() -> usize {
@@ -82,6 +86,10 @@ fn legs_max() -> usize {
 
 fn workers() -> usize {
     1
+}
+
+fn burst_ms() -> u64 {
+    5
 }
 
 /// `[orchestrator]`

@@ -185,6 +185,7 @@ impl Parts {
             legs_max: config.media.legs_max,
             workers: config.media.workers,
             pin_cores: config.media.pin_cores.clone(),
+            burst: Duration::from_millis(config.media.burst_ms),
         })
         .map_err(|source| StartError::Listen {
             address: config.media.listen,

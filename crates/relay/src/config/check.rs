@@ -14,6 +14,8 @@ const LEGS_MAX: usize = forwarding::limits::LEGS_MAX - TRUNKS_ROOM;
 const WORKERS_MAX: usize = 16;
 /// The highest number a processor can have here.
 const CORE_MAX: usize = 1023;
+/// A tenth of a second at once is a keyframe; more would be no cap.
+const BURST_MS_MAX: u64 = 100;
 /// A trunk to every district, to spare.
 const TRUNKS_ROOM: usize = 64;
 
@@ -97,6 +99,10 @@ fn media(config: &Config, at: &At<'_>) -> Checked {
     if let Some(core) = media.pin_cores.iter().find(|core| **core > CORE_MAX) {
         let expected = format!("processors 0 to {CORE_MAX}");
         return at.refuse("media.pin_cores", core.to_string(), &expected);
+    }
+    if !(1..=BURST_MS_MAX).contains(&media.burst_ms) {
+        let expected = format!("1 to {BURST_MS_MAX} milliseconds");
+        return at.refuse("media.burst_ms", media.burst_ms.to_string(), &expected);
     }
     Ok(())
 }
@@ -326,6 +332,11 @@ tokens = [{ token = "0123456789abcdef", as = "hall", site = "A" }]
                 "[standalone]",
                 "media.pin_cores = [0, 5000]\n[standalone]",
                 "media.pin_cores: found 5000, expected processors 0 to 1023",
+            ),
+            (
+                "[standalone]",
+                "media.burst_ms = 0\n[standalone]",
+                "media.burst_ms: found 0, expected 1 to 100 milliseconds",
             ),
             ("[standalone]", "[elsewhere]", "elsewhere"),
         ] {

@@ -2,6 +2,7 @@
 
 use super::MediaCertificate;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Settings of the media thread; everything else comes by plan and by leg.
 #[derive(Clone, Debug)]
@@ -18,4 +19,6 @@ pub struct MediaConfig {
     pub workers: usize,
     /// The processor of each thread, the receiving one first; threads beyond the list go where the kernel likes.
     pub pin_cores: Vec<usize>,
+    /// How long a leg's rate may be sent at once; what is more waits its turn.
+    pub burst: Duration,
 }

@@ -132,6 +132,7 @@ impl Core {
             legs_max,
             workers: _,
             pin_cores: _,
+            burst,
         } = config;
         let cname = random::ice_chars(16);
         let mut core = Self {
@@ -140,7 +141,7 @@ impl Core {
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             dtls: Dtls::new(&certificate)?,
-            shards: Shards::new(cname, transmit, now),
+            shards: Shards::new(cname, burst, transmit, now),
             sources: Sources::default(),
             origins: HashMap::new(),
             plan: None,

@@ -28,6 +28,12 @@ pub(super) struct Totals {
     pub(super) in_bursts: u64,
     /// Bursts that had to go datagram by datagram.
     pub(super) split: u64,
+    /// Packets that waited for their leg's pace.
+    pub(super) paced: u64,
+    /// Packets for which too many waited already.
+    pub(super) pace_dropped: u64,
+    /// Bytes of padding that tried for more.
+    pub(super) probe_bytes: u64,
 }
 
 impl AddAssign for Totals {
@@ -39,6 +45,9 @@ impl AddAssign for Totals {
         self.bursts += other.bursts;
         self.in_bursts += other.in_bursts;
         self.split += other.split;
+        self.paced += other.paced;
+        self.pace_dropped += other.pace_dropped;
+        self.probe_bytes += other.probe_bytes;
     }
 }
 

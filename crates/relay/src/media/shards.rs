@@ -31,14 +31,22 @@ pub(super) struct Shards {
     /// What their trunks are subscribed to.
     subscriptions: LegMap<BTreeSet<SourceId>>,
     cname: String,
+    burst: Duration,
     /// Another datagram of the same batch follows: workers need not be woken for this one.
     more_follows: bool,
 }
 
 impl Shards {
-    pub(super) fn new(cname: String, transmit: Box<dyn Transmit>, now: Instant) -> Self {
+    /// `burst`: how long a leg's rate may be sent at once.
+    pub(super) fn new(
+        cname: String,
+        burst: Duration,
+        transmit: Box<dyn Transmit>,
+        now: Instant,
+    ) -> Self {
         Self {
-            here: Shard::new(cname.clone(), transmit, now),
+            here: Shard::new(cname.clone(), burst, transmit, now),
+            burst,
             links: Vec::new(),
             placed: LegMap::default(),
             loads: vec![0],
@@ -53,7 +61,7 @@ impl Shards {
         let (link, end) = link();
         self.links.push(link);
         self.loads.push(0);
-        let shard = Shard::new(self.cname.clone(), transmit, now);
+        let shard = Shard::new(self.cname.clone(), self.burst, transmit, now);
         Worker::new(shard, end, now)
     }
 
@@ -371,6 +379,11 @@ impl Shards {
 
     pub(super) fn handle_keyframe_request(&mut self, leg: LegId, ssrc: u32) {
         self.say(leg, LegOrder::KeyframeRequest { ssrc });
+    }
+
+    /// A leg told what became of its packets.
+    pub(super) fn handle_feedback(&mut self, leg: LegId, message: Vec<u8>) {
+        self.say(leg, LegOrder::Feedback(message));
     }
 
     /// Notes how a peer receives us.

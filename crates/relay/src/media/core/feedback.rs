@@ -23,6 +23,9 @@ impl Core {
                     self.shards.handle_sender_report(stream, *ntp, *rtp);
                 }
             }
+            Item::TransportFeedback(message) => {
+                self.shards.handle_feedback(id, message.to_vec());
+            }
             Item::Block(block) => self.shards.note_block(id, *block),
             Item::Nack { ssrc, sequences } => {
                 self.shards.handle_nack(id, *ssrc, sequences.clone());
@@ -47,7 +50,7 @@ impl Core {
                 ..
             } if *name == want::NAME => self.handle_want(id, *subtype, data),
             // A publisher that says BYE for one stream goes on with another or closes the leg; both show by themselves.
-            Item::Bye { .. } | Item::App { .. } | Item::TransportFeedback(_) => {}
+            Item::Bye { .. } | Item::App { .. } => {}
         }
     }
 

@@ -1,12 +1,15 @@
 //! One sending half: routes, and the wires of the legs that it sends to.
 
+mod line;
 mod link;
 mod order;
+mod pacer;
 mod wires;
 
 use super::LegId;
 use super::transmit::Transmit;
 use forwarding::{Arrival, Refusal, Router, StreamId, StreamSpec, StreamStats};
+use line::Line;
 pub(super) use link::{Figures, FromWorker, Link, WorkerEnd, link};
 pub(super) use order::{Connection, LegOrder, Order, Sending, StreamOrder};
 use std::time::{Duration, Instant};
@@ -16,14 +19,23 @@ pub(super) use wires::{WireFigures, Wish};
 /// A router with its sink. Every shard has all streams; each leg is one shard's.
 pub(super) struct Shard {
     started_at: Instant,
+    /// How long a leg's rate may be sent at once.
+    burst: Duration,
     pub(super) router: Router,
     pub(super) wires: Wires,
 }
 
 impl Shard {
-    pub(super) fn new(cname: String, transmit: Box<dyn Transmit>, now: Instant) -> Self {
+    /// `burst`: how long a leg's rate may be sent at once.
+    pub(super) fn new(
+        cname: String,
+        burst: Duration,
+        transmit: Box<dyn Transmit>,
+        now: Instant,
+    ) -> Self {
         Self {
             started_at: now,
+            burst,
             router: Router::new(),
             wires: Wires::new(cname, transmit, now),
         }
@@ -43,11 +55,14 @@ impl Shard {
     pub(super) fn handle_timeout(&mut self) {
         let clock = self.clock();
         self.router.handle_timeout(clock, &mut self.wires);
+        self.attend();
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        Some(self.started_at + self.router.next_timeout()?)
+        let due = [self.router.next_timeout(), self.wires.attention.due()];
+        let due = due.into_iter().flatten().min()?;
+        Some(self.started_at + due)
     }
 
     pub(super) fn stream_stats(&self, stream: StreamId, now: Instant) -> Option<StreamStats> {
@@ -122,6 +137,7 @@ impl Shard {
             LegOrder::KeyframeRequest { ssrc } => {
                 router.handle_keyframe_request(leg, ssrc, clock, wires);
             }
+            LegOrder::Feedback(message) => self.handle_feedback(id, &message),
             LegOrder::Block(block) => wires.note_block(id, block),
             LegOrder::RoundTrip(round_trip) => wires.note_round_trip(id, round_trip),
             LegOrder::Rtcp(compound) => wires.send_rtcp(id, compound),
@@ -135,7 +151,10 @@ impl Shard {
             sender,
             sending,
         } = connection;
-        self.wires.connect(leg, to, sender);
+        let line = sending
+            .has_transport_sequence()
+            .then(|| Box::new(Line::new(self.burst)));
+        self.wires.connect(leg, to, sender, line);
         match sending {
             Sending::Slots(slots) => self.router.add_slot_leg(router_leg(leg), &slots),
             Sending::Trunk => self.router.add_trunk_leg(router_leg(leg)),

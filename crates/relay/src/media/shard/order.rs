@@ -58,6 +58,8 @@ pub(in crate::media) enum LegOrder {
     KeyframeRequest {
         ssrc: u32,
     },
+    /// Transport-wide feedback, as it stands behind the SSRCs of its packet.
+    Feedback(Vec<u8>),
     /// How the peer receives us.
     Block(Block),
     RoundTrip(Duration),
@@ -82,6 +84,14 @@ pub(in crate::media) enum Sending {
     Reports,
 }
 
+impl Sending {
+    /// Whether its packets carry transport-wide numbers, so that it tells what arrives.
+    pub(super) fn has_transport_sequence(&self) -> bool {
+        let has = |slot: &SlotSpec| slot.extensions.transport_sequence.is_some();
+        matches!(self, Self::Slots(slots) if slots.iter().any(has))
+    }
+}
+
 impl Order {
     /// May it be left out when a worker is behind? Late media and late feedback are useless, and the next will come.
     pub(in crate::media) fn is_droppable(&self) -> bool {
@@ -97,6 +107,7 @@ impl Order {
                 order,
                 LegOrder::Nack { .. }
                     | LegOrder::KeyframeRequest { .. }
+                    | LegOrder::Feedback(_)
                     | LegOrder::Block(_)
                     | LegOrder::RoundTrip(_)
             ),

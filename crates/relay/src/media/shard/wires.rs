@@ -1,11 +1,14 @@
 //! What goes out: sealed towards each connected leg.
 
+use super::line::{Attention, Line};
+use super::pacer::STEP;
 use crate::media::LegId;
 use crate::media::departures::Departures;
 use crate::media::leg_map::LegMap;
 use crate::media::rtcp::{Block, Writer};
 use crate::media::srtp::{Clear, Sender};
 use crate::media::transmit::Transmit;
+use forwarding::bandwidth::Feedback;
 use forwarding::{Action, Packet, SenderReport, Sink, StreamId};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -19,8 +22,12 @@ pub(in crate::media) struct Wires {
     by_leg: LegMap<Wire>,
     pub(in crate::media) departures: Departures,
     cname: String,
+    started_at: Instant,
     /// Set before every call into the router.
     pub(super) now: Instant,
+    pub(super) attention: Attention,
+    /// Kept between messages for its room.
+    pub(super) feedback: Feedback,
     /// The router's requests, answered once it returns.
     pub(in crate::media) wishes: Vec<Wish>,
     /// Kept between sender reports for its room.
@@ -48,8 +55,8 @@ struct Wire {
     to: SocketAddr,
     sender: Sender,
     packets_sent: u64,
-    /// The transport-wide number of the next packet that carries one.
-    transport_sequence: u16,
+    /// Of a leg whose packets carry transport-wide numbers.
+    line: Option<Box<Line>>,
     fraction_lost: u8,
     round_trip: Option<Duration>,
     /// Middle 32 bits of the NTP time and the moment of the last sender reports: a publisher's clock is not ours,
@@ -63,18 +70,32 @@ impl Wires {
             by_leg: LegMap::default(),
             departures: Departures::new(transmit),
             cname,
+            started_at: now,
             now,
+            attention: Attention::default(),
+            feedback: Feedback::default(),
             wishes: Vec::new(),
             compound: Vec::new(),
         }
     }
 
-    pub(super) fn connect(&mut self, leg: LegId, to: SocketAddr, sender: Sender) {
+    /// The time in the router's words.
+    pub(super) fn clock(&self) -> Duration {
+        self.now.saturating_duration_since(self.started_at)
+    }
+
+    pub(super) fn connect(
+        &mut self,
+        leg: LegId,
+        to: SocketAddr,
+        sender: Sender,
+        line: Option<Box<Line>>,
+    ) {
         let wire = Wire {
             to,
             sender,
             packets_sent: 0,
-            transport_sequence: 0,
+            line,
             fraction_lost: 0,
             round_trip: None,
             reports: VecDeque::new(),
@@ -152,28 +173,112 @@ impl Wires {
         self.departures.send(to, bytes.as_ref());
     }
 
-    /// A leg's packet leaves: here it gets its transport-wide number and its place in the burst.
+    pub(super) fn line_mut(&mut self, leg: LegId) -> Option<&mut Line> {
+        self.by_leg.get_mut(&leg)?.line.as_deref_mut()
+    }
+
+    /// Has the leg's line looked at again, if it needs that.
+    pub(super) fn ask_attention(&mut self, leg: LegId, now: Duration) {
+        let Some(line) = self
+            .by_leg
+            .get_mut(&leg)
+            .and_then(|w| w.line.as_deref_mut())
+        else {
+            return;
+        };
+        if line.needs_attention() {
+            let by = line.next_timeout(now);
+            self.attention.ask(leg, line, by);
+        }
+    }
+
+    /// A leg's packet leaves: here it gets its place in the burst.
     fn send_rtp(&mut self, packet: &Packet<'_>) {
         let Some(wire) = self.by_leg.get_mut(&LegId(packet.leg.0)) else {
             return;
         };
-        let transport_sequence = packet.transport_sequence_at.map(|at| {
-            wire.transport_sequence = wire.transport_sequence.wrapping_add(1);
-            (at, wire.transport_sequence)
-        });
-        let clear = Clear {
+        let mut clear = Clear {
             header: packet.header,
             osn: packet.osn,
             payload: packet.payload,
             padding: packet.padding,
-            transport_sequence,
+            transport_sequence: None,
+        };
+        let len = wire.sender.sealed_len(clear.len());
+        let number = match (packet.transport_sequence_at, wire.line.as_deref_mut()) {
+            (Some(at), Some(line)) => {
+                let number = line.estimator.reserve();
+                clear.transport_sequence = Some((at, number));
+                let limit = line.estimator.limit_bps();
+                let clock = self.now.saturating_duration_since(self.started_at);
+                if !line.is_filling && !line.pacer.admit(len, limit, clock) {
+                    self.hold(packet, &clear, len, number);
+                    return;
+                }
+                Some((line, number, clock))
+            }
+            _ => None,
         };
         let sender = &wire.sender;
-        let len = sender.sealed_len(clear.len());
         let sealed = self.departures.add(wire.to, len, |room| {
             sender.seal_rtp_into(&clear, packet.index, room)
         });
         wire.packets_sent += u64::from(sealed);
+        if let Some((line, number, clock)) = number.filter(|_| sealed) {
+            line.estimator.note_sent(number, len, clock);
+        }
+    }
+
+    /// A packet beyond the burst waits, sealed.
+    fn hold(&mut self, packet: &Packet<'_>, clear: &Clear<'_>, len: usize, number: u16) {
+        let leg = LegId(packet.leg.0);
+        let by = self.clock() + STEP;
+        let Some(wire) = self.by_leg.get_mut(&leg) else {
+            return;
+        };
+        let Some(line) = wire.line.as_deref_mut() else {
+            return;
+        };
+        let totals = &mut self.departures.totals;
+        let Some(room) = line.pacer.hold(len, number) else {
+            totals.pace_dropped += 1;
+            return;
+        };
+        if wire
+            .sender
+            .seal_rtp_into(clear, packet.index, room)
+            .is_err()
+        {
+            line.pacer.unhold();
+            totals.dropped += 1;
+            return;
+        }
+        totals.paced += 1;
+        self.attention.ask(leg, line, by);
+    }
+
+    /// Sends of what waits for a leg as much as may go now.
+    pub(super) fn send_held(&mut self, leg: LegId) {
+        let clock = self.clock();
+        let Some(wire) = self.by_leg.get_mut(&leg) else {
+            return;
+        };
+        let Some(line) = wire.line.as_deref_mut() else {
+            return;
+        };
+        let limit = line.estimator.limit_bps();
+        while let Some(held) = line.pacer.next(limit, clock) {
+            let bytes = held.bytes.as_slice();
+            let to_room = |room: &mut [u8]| {
+                room.copy_from_slice(bytes);
+                Ok::<(), std::convert::Infallible>(())
+            };
+            if self.departures.add(wire.to, bytes.len(), to_room) {
+                wire.packets_sent += 1;
+                line.estimator.note_sent(held.sequence, bytes.len(), clock);
+            }
+            line.pacer.give_back(held);
+        }
     }
 
     fn send_report(&mut self, report: &SenderReport) {

@@ -26,6 +26,7 @@ fn core(now: Instant) -> (Core, Recorder) {
             legs_max: 8,
             workers: 1,
             pin_cores: Vec::new(),
+            burst: std::time::Duration::from_millis(5),
         },
         Box::new(sent.clone()),
         now,

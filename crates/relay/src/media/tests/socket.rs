@@ -80,6 +80,7 @@ pub(super) fn media_thread(legs_max: usize, workers: usize) -> MediaHandle {
         legs_max,
         workers,
         pin_cores: Vec::new(),
+        burst: std::time::Duration::from_millis(5),
     })
     .expect("a media thread");
     media

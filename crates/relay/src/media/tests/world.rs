@@ -111,6 +111,7 @@ impl World {
             legs_max: 64,
             workers: WORKERS.get(),
             pin_cores: Vec::new(),
+            burst: std::time::Duration::from_millis(5),
         };
         let mut core = Core::new(config, Box::new(sent.clone()), self.now).expect("a core");
         let workers = (1..WORKERS.get())
