@@ -3,7 +3,7 @@
 use super::pacer::{Pacer, STEP};
 use super::{Shard, router_leg};
 use crate::media::LegId;
-use forwarding::bandwidth::{Demand, Estimator, Feedback};
+use forwarding::bandwidth::{Demand, Estimator};
 use std::time::Duration;
 
 /// The router hears of a limit that moved by this share, at once.
@@ -59,12 +59,12 @@ impl Line {
         Some(limit)
     }
 
-    fn needs_attention(&self) -> bool {
+    pub(super) fn needs_attention(&self) -> bool {
         !self.pacer.is_empty() || self.estimator.limit_bps().is_some()
     }
 
     /// When something is to be done.
-    fn next_timeout(&self, now: Duration) -> Duration {
+    pub(super) fn next_timeout(&self, now: Duration) -> Duration {
         let paced = (!self.pacer.is_empty()).then_some(now + STEP);
         let probe = self.estimator.next_timeout();
         // A probe that is overdue waits for something; it is asked again soon.
@@ -103,12 +103,9 @@ impl Shard {
     pub(super) fn handle_feedback(&mut self, id: LegId, message: &[u8]) {
         let clock = self.clock();
         let wires = &mut self.wires;
-        let Some(line) = wires.line_mut(id) else {
-            return;
-        };
         let mut feedback = std::mem::take(&mut wires.feedback);
-        if feedback.read(message).is_ok()
-            && let Some(line) = wires.line_mut(id)
+        if let Some(line) = wires.line_mut(id)
+            && feedback.read(message).is_ok()
         {
             line.estimator.handle_feedback(&feedback, clock);
         }

@@ -58,7 +58,7 @@ impl Pacer {
     }
 
     fn spend(&mut self, bytes: usize, limit_bps: Option<u64>, now: Duration) -> bool {
-        if self.credit_bytes < bytes as i64 {
+        if self.at != now {
             self.earn(limit_bps, now);
         }
         let may = self.credit_bytes > 0;

@@ -8,6 +8,7 @@ mod guest;
 mod hostile;
 mod ingress;
 mod legs;
+mod lines;
 mod media;
 mod neighbours;
 mod nonces;
