@@ -217,6 +217,7 @@ impl Stage {
             legs_max: 8,
             workers: 1,
             pin_cores: Vec::new(),
+            burst: std::time::Duration::from_millis(5),
         };
         let mut core = Core::new(config, Box::new(Nowhere), now).ok()?;
         core.set_plan(plan()?, now);
