@@ -2,7 +2,9 @@
 
 mod control;
 mod fragment;
+mod hostile_sdp;
 mod http;
+mod negotiation;
 mod orchestrator;
 mod sdp;
 mod sessions;

@@ -1,10 +1,8 @@
 //! Several layers of one picture in one offer.
 
-use crate::support::{answer, parse};
+use crate::support::{CHROMIUM_SIMULCAST as CHROMIUM, answer, parse};
 use relay::media::{LegMedia, PublishedTrack};
 use relay::sdp;
-
-const CHROMIUM: &str = include_str!("../offers/chromium_simulcast.sdp");
 
 /// The offer with other layers than Chromium's q, h and f.
 fn offer(rids: &[&str], simulcast: &str) -> String {

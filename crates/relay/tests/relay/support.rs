@@ -14,6 +14,12 @@ pub const DEADLINE: Duration = Duration::from_mins(1);
 pub const WHIP_OFFER: &str = include_str!("../offers/chromium_whip.sdp");
 pub const WHEP_OFFER: &str = include_str!("../offers/chromium_whep_four.sdp");
 
+pub const CHROMIUM_SIMULCAST: &str = include_str!("../offers/chromium_simulcast.sdp");
+pub const CHROMIUM_RED: &str = include_str!("../offers/chromium_red_first.sdp");
+pub const AIORTC: &str = include_str!("../offers/aiortc_sendrecv.sdp");
+pub const WEBRTC_CRATE: &str = include_str!("../offers/webrtc_crate_whip.sdp");
+pub const PLAIN_AUDIO: &str = include_str!("../offers/plain_audio_recvonly.sdp");
+
 /// An offer that is taken.
 pub fn parse(text: &str) -> Offer {
     Offer::parse(text.as_bytes()).unwrap_or_else(|fault| panic!("{fault}"))
