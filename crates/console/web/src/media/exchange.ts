@@ -1,5 +1,5 @@
 /** One WHIP (RFC 9725) or WHEP exchange: offer out, answer in, the session's address kept for its end. */
-import { call, Silent } from "../api.ts";
+import { call, Refused, Silent } from "../api.ts";
 import { fragmentOf, restarted } from "./ice.ts";
 
 export interface Session {
@@ -44,7 +44,8 @@ export function linked(header: string | null, relation: string, base: string): s
 /** A relay that lives answers at once; the session it belongs to has little time. */
 const RESTART_MS_MAX = 2000;
 
-/** Restarts ICE on a running session. False: the relay was not reached, which says nothing yet. Throws when it refuses. */
+/** Restarts ICE on a running session. False: the relay was not reached or is busy, which says nothing yet. Throws when it
+ * refuses. */
 export async function restartIce(pc: RTCPeerConnection, session: Session): Promise<boolean> {
   const answer = pc.remoteDescription?.sdp ?? "";
   await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
@@ -62,7 +63,8 @@ export async function restartIce(pc: RTCPeerConnection, session: Session): Promi
     await pc.setRemoteDescription({ type: "answer", sdp: restarted(answer, await response.text()) });
     return true;
   } catch (error) {
-    if (!(error instanceof Silent)) throw error;
+    const isBusy = error instanceof Refused && [429, 503].includes(error.status);
+    if (!isBusy && !(error instanceof Silent)) throw error;
     // The session goes on with the names it has.
     await pc.setLocalDescription({ type: "rollback" });
     return false;

@@ -80,6 +80,12 @@ test("another network is reason enough while all seems well, once", async () => 
   expect(await mender.mend(9000)).toBeNull();
 });
 
+test("a busy relay is asked again later", async () => {
+  const { connection, mender } = trouble(() => Promise.resolve(new Response("{}", { status: 429 })));
+  expect(await mender.mend(0)).toBe(false);
+  expect(connection.set).toEqual(["local offer", "local rollback"]);
+});
+
 test("a relay that knows the session no more says so, and it is given up", async () => {
   const { mender } = trouble(() => Promise.resolve(new Response("{}", { status: 404 })));
   await expect(mender.mend(0)).rejects.toBeInstanceOf(Refused);
