@@ -1,15 +1,20 @@
 //! One picture of a run or of several: how much of a core the halls need.
 
+use crate::load::Srtp;
 use crate::report::{Report, Row};
 use anyhow::{Context, Result};
+use std::cmp::Ordering;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 const WIDTH: f64 = 920.0;
-const HEIGHT: f64 = 430.0;
+const HEIGHT: f64 = 450.0;
 const PANEL_WIDTH: f64 = 360.0;
 const PANEL_HEIGHT: f64 = 290.0;
 const TOP: f64 = 74.0;
+const LEGEND_TOP: f64 = 430.0;
+/// Of the legend, about.
+const LETTER_WIDTH: f64 = 7.0;
 /// Left edges of the two panels.
 const LEFT: [f64; 2] = [62.0, 520.0];
 /// Beyond this a line leaves the picture: the core is full.
@@ -63,59 +68,63 @@ pub fn svg(rows: &[Row]) -> String {
     for ((case, title), left) in panels.into_iter().zip(LEFT) {
         panel(&mut out, left, title, &lines(rows, case));
     }
+    legend(&mut out, &lines(rows, "paced"));
     out.push_str("</svg>\n");
     out
 }
 
-fn lines(rows: &[Row], case: &str) -> Vec<Line> {
-    let taken = |row: &&Row| {
-        row.case == case
-            && row.hops == 1
-            && row.workers == 1
-            && row.pps == 250
-            && row.srtp == crate::load::Srtp::Chromium
-    };
+/// Rows that belong into the picture.
+fn is_drawn(row: &Row) -> bool {
+    matches!(row.case.as_str(), "paced" | "burst")
+        && (row.hops, row.workers, row.pps) == (1, 1, 250)
+        && row.srtp == Srtp::Chromium
+}
+
+/// Every server with its colour, in the order of the rows: the same in both panels.
+fn servers(rows: &[Row]) -> Vec<(&str, &'static str)> {
     let mut names: Vec<&str> = Vec::new();
-    for row in rows.iter().filter(taken) {
+    for row in rows.iter().filter(|row| is_drawn(row)) {
         if !names.contains(&row.engine.as_str()) {
             names.push(&row.engine);
         }
     }
-    let of = |engine: Option<&str>, value: fn(&Row) -> f64| {
-        let rows = rows
-            .iter()
-            .filter(taken)
-            .filter(|row| engine.is_none_or(|engine| row.engine == engine));
-        let mut points: Vec<(f64, f64)> = rows
-            .map(|row| (row.legs as f64, percent(row, value(row))))
-            .collect();
-        points.push((0.0, 0.0));
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Several rows of one number of legs, as the floor of every server: the lowest is the floor.
-        points.dedup_by(|next, kept| {
-            let same = (next.0 - kept.0).abs() < 0.5;
-            kept.1 = if same { kept.1.min(next.1) } else { kept.1 };
-            same
-        });
-        points
-    };
-    let mut lines: Vec<Line> = names
+    names.into_iter().zip(COLOURS.into_iter().cycle()).collect()
+}
+
+fn lines(rows: &[Row], case: &str) -> Vec<Line> {
+    let drawn: Vec<&Row> = rows
         .iter()
-        .zip(COLOURS.into_iter().cycle())
-        .map(|(name, colour)| Line {
-            name: (*name).to_owned(),
-            colour,
-            dashed: false,
-            points: of(Some(name), |row| row.cpu_us_per_packet),
-        })
+        .filter(|row| is_drawn(row) && row.case == case)
         .collect();
+    let server = |(name, colour): (&str, &'static str)| Line {
+        name: name.to_owned(),
+        colour,
+        dashed: false,
+        points: points(drawn.iter().filter(|row| row.engine == name), |row| {
+            row.cpu_us_per_packet
+        }),
+    };
+    let mut lines: Vec<Line> = servers(rows).into_iter().map(server).collect();
     lines.push(Line {
         name: "floor".to_owned(),
         colour: FLOOR_COLOUR,
         dashed: true,
-        points: of(None, |row| row.floor_us_per_packet),
+        points: points(drawn.iter(), |row| row.floor_us_per_packet),
     });
     lines
+}
+
+fn points<'a>(
+    rows: impl Iterator<Item = &'a &'a Row>,
+    us_per_packet: fn(&Row) -> f64,
+) -> Vec<(f64, f64)> {
+    let of = |row: &&Row| (row.legs as f64, percent(row, us_per_packet(row)));
+    let mut points: Vec<(f64, f64)> = rows.map(of).collect();
+    points.push((0.0, 0.0));
+    points.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+    // Every server's row has a floor of its own: the lowest is the floor, and sorting has put it first.
+    points.dedup_by(|next, kept| (next.0 - kept.0).abs() < 0.5);
+    points
 }
 
 /// Of one core.
@@ -175,7 +184,6 @@ fn panel(out: &mut String, left: f64, title: &str, lines: &[Line]) {
     for line in lines {
         curve(out, left, line, at);
     }
-    legend(out, left, lines);
 }
 
 fn curve(out: &mut String, left: f64, line: &Line, at: impl Fn((f64, f64)) -> (f64, f64)) {
@@ -184,11 +192,7 @@ fn curve(out: &mut String, left: f64, line: &Line, at: impl Fn((f64, f64)) -> (f
         .iter()
         .map(|(x, y)| format!("{x:.1},{y:.1}"))
         .collect();
-    let dash = if line.dashed {
-        " stroke-dasharray=\"6 4\""
-    } else {
-        ""
-    };
+    let dash = dash(line);
     let _ = writeln!(
         out,
         "<g clip-path=\"url(#panel{left:.0})\" stroke=\"{0}\" fill=\"{0}\"><polyline points=\"{1}\" fill=\"none\" stroke-width=\"2.5\"{dash}/>",
@@ -204,31 +208,29 @@ fn curve(out: &mut String, left: f64, line: &Line, at: impl Fn((f64, f64)) -> (f
     out.push_str("</g>\n");
 }
 
-/// Names in the order of the lines' ends, the highest first.
-fn legend(out: &mut String, left: f64, lines: &[Line]) {
-    let slope = |line: &Line| {
-        line.points
-            .last()
-            .map_or(0.0, |(halls, percent)| percent / halls.max(1.0))
-    };
-    let mut sorted: Vec<&Line> = lines.iter().collect();
-    sorted.sort_by(|a, b| slope(b).total_cmp(&slope(a)));
-    for (index, line) in sorted.into_iter().enumerate() {
-        let y = TOP + 14.0 + index as f64 * 19.0;
-        let dash = if line.dashed {
-            " stroke-dasharray=\"6 4\""
-        } else {
-            ""
-        };
-        let (from, to, text) = (left + 12.0, left + 38.0, left + 46.0);
+/// One name after the other below the panels.
+fn legend(out: &mut String, lines: &[Line]) {
+    let mut x = LEFT[0];
+    for line in lines {
+        let (to, text) = (x + 26.0, x + 34.0);
         let _ = write!(
             out,
-            "<line x1=\"{from}\" y1=\"{y:.1}\" x2=\"{to}\" y2=\"{y:.1}\" stroke=\"{}\" stroke-width=\"2.5\"{dash}/>\n\
-             <text x=\"{text}\" y=\"{:.1}\" fill=\"#1c1c1c\">{}</text>\n",
+            "<line x1=\"{x:.0}\" y1=\"{LEGEND_TOP}\" x2=\"{to:.0}\" y2=\"{LEGEND_TOP}\" stroke=\"{}\" stroke-width=\"2.5\"{}/>\n\
+             <text x=\"{text:.0}\" y=\"{}\" fill=\"#1c1c1c\">{}</text>\n",
             line.colour,
-            y + 4.0,
+            dash(line),
+            LEGEND_TOP + 4.0,
             escaped(&line.name)
         );
+        x = text + 26.0 + line.name.chars().count() as f64 * LETTER_WIDTH;
+    }
+}
+
+fn dash(line: &Line) -> &'static str {
+    if line.dashed {
+        " stroke-dasharray=\"6 4\""
+    } else {
+        ""
     }
 }
 
@@ -267,6 +269,8 @@ mod tests {
         let paced = lines(&rows, "paced");
         let names: Vec<&str> = paced.iter().map(|line| line.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "floor"]);
+        let bursts = lines(&rows, "burst");
+        assert!(bursts.iter().zip(&paced).all(|(b, p)| b.colour == p.colour));
         assert_eq!(paced[0].points, [(0.0, 0.0), (20.0, 2.0), (100.0, 10.0)]);
         assert_eq!(paced[2].points, [(0.0, 0.0), (20.0, 1.0), (100.0, 5.0)]);
     }
