@@ -194,9 +194,10 @@ impl Wish {
         };
         let rises = self.current.is_some_and(|current| rung.layer > current);
         let (share, of) = RISE_SHARE;
-        match rises {
-            true => self.may_rise && total <= rate / of * share,
-            false => total <= rate,
+        if rises {
+            self.may_rise && total <= rate / of * share
+        } else {
+            total <= rate
         }
     }
 }

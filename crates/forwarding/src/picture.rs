@@ -59,7 +59,7 @@ impl Pictures {
         match (self.typical_bytes, self.last.map_or(0, |last| last.bytes)) {
             (0, bytes) => bytes,
             // What is under way may still grow.
-            (typical, bytes) => typical.max((typical + bytes) / 2),
+            (typical, bytes) => typical.max(u64::midpoint(typical, bytes)),
         }
     }
 

@@ -69,6 +69,11 @@ impl Header {
         }
     }
 
+    /// Padding alone, which probes a line and belongs to no frame.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.payload_start == self.payload_end
+    }
+
     /// The dependency descriptor, at least its three mandatory bytes, out of the packet's header.
     pub(crate) fn dependency<'a>(&self, header: &'a [u8]) -> Option<&'a [u8]> {
         let (at, bytes) = self.dependency?;

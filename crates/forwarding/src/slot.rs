@@ -75,8 +75,9 @@ impl Slot {
     /// Turns to its source's current stream, if it can play that, and has packets find it.
     pub(crate) fn settle(&mut self, current: Option<&mut Stream>, link: SlotLink, now: Duration) {
         let stream = current.filter(|stream| self.takes(stream));
+        let is_linked = stream.as_ref().is_some_and(|it| self.follows(it.id));
         self.turn_to(stream.as_ref().map(|stream| stream.id), now);
-        if let Some(stream) = stream {
+        if let Some(stream) = stream.filter(|_| !is_linked) {
             stream.link_slot(link);
         }
     }

@@ -7,7 +7,7 @@ use crate::leg::Leg;
 use crate::limits::{LAYER_REVIEW, SLOTS_MAX};
 use crate::slab::Key;
 use crate::slot::Slot;
-use crate::stream::SlotLink;
+use crate::stream::{SlotLink, TrunkLink};
 use crate::{Kind, Layer, LegDemand, LegId, Sink, StreamId};
 use std::time::Duration;
 
@@ -226,7 +226,7 @@ impl Router {
                 .and_then(|leg| leg.slots().get(link.slot));
             slot.is_some_and(|slot| slot.follows(stream.id))
         };
-        stream.trunks.iter().any(|link| link.is_active()) || stream.slots.iter().any(follows)
+        stream.trunks.iter().any(TrunkLink::is_active) || stream.slots.iter().any(follows)
     }
 
     /// Fills a leg's line with about `bytes` of retransmission packets that carry nothing new, so

@@ -137,15 +137,15 @@ impl<S: Sink> Way<'_, S> {
         }
         let members = stream.begin_sending();
         let batch = stream.batch(&members);
-        self.to_trunks(stream, &batch);
-        let is_awaited = self.to_slots(stream, &batch, now);
+        self.serve_trunks(stream, &batch);
+        let is_awaited = self.serve_slots(stream, &batch, now);
         stream.group.put_back(members);
         if is_awaited && stream.kind() == Kind::Video {
             ask(stream, self.legs, now, self.sink);
         }
     }
 
-    fn to_trunks(&mut self, stream: &mut Stream, batch: &Batch<'_>) {
+    fn serve_trunks(&mut self, stream: &mut Stream, batch: &Batch<'_>) {
         let mut links = std::mem::take(&mut stream.trunks);
         for link in &mut links {
             let leg = self.legs.get_mut(link.leg);
@@ -157,7 +157,7 @@ impl<S: Sink> Way<'_, S> {
     }
 
     /// Serves the slots, forgets those that turned away; true when one waits in vain.
-    fn to_slots(&mut self, stream: &mut Stream, batch: &Batch<'_>, now: Duration) -> bool {
+    fn serve_slots(&mut self, stream: &mut Stream, batch: &Batch<'_>, now: Duration) -> bool {
         let mut is_awaited = false;
         let mut links = std::mem::take(&mut stream.slots);
         links.retain(|link| {

@@ -23,8 +23,11 @@ impl Stream {
     pub(crate) fn admit(&mut self, sequence: u64, now: Duration) -> bool {
         let is_newest = self.highest == Some(sequence);
         match self.ring.get(sequence) {
-            Some(stored) if is_newest && self.kind() == Kind::Video => {
-                self.group.admit(stored, now)
+            Some(stored)
+                if is_newest && self.kind() == Kind::Video && !stored.header.is_empty() =>
+            {
+                let is_heard = !(self.trunks.is_empty() && self.slots.is_empty());
+                self.group.admit(stored, now) && is_heard
             }
             _ => {
                 self.group.admit_alone(sequence);
@@ -33,11 +36,12 @@ impl Stream {
         }
     }
 
-    /// Whether what is held must leave before a packet is stored: that is of another frame, or
-    /// comes late.
+    /// Whether what is held must leave before a packet is stored: that is of another frame, comes
+    /// late, or is padding alone.
     pub(crate) fn must_flush(&self, header: &Header, sequence: u64) -> bool {
         let is_late = self.highest.is_some_and(|highest| sequence < highest);
-        !self.group.is_empty() && (is_late || self.group.is_closed_to(header.timestamp))
+        let is_stray = is_late || header.is_empty() || self.group.is_closed_to(header.timestamp);
+        !self.group.is_empty() && is_stray
     }
 
     /// Takes what is held, made equal, to send it.

@@ -166,7 +166,7 @@ fn dear_keyframes_are_asked_for_rarely_and_replayed_longer() {
     // 2 Mbit/s, a keyframe of 60 KB: a quarter of the rate allows one in about a second.
     let mut hall = Publisher::video(1, 11).filled(|_| 992);
     let (mut router, mut out, id) = stage(&hall);
-    let mut join = |router: &mut Router, out: &mut Recorder, leg: u32, at: u64| {
+    let join = |router: &mut Router, out: &mut Recorder, leg: u32, at: u64| {
         let leg = LegId(leg);
         router.add_slot_leg(leg, &[slot(Kind::Video, 5)]).unwrap();
         router.point(leg, 0, Some(SITE), ms(at), out).unwrap();

@@ -269,3 +269,33 @@ fn sound_never_waits() {
         assert_eq!(out.take_sent().len(), 1);
     }
 }
+
+#[test]
+fn padding_alone_belongs_to_no_frame() {
+    let mut stage = Stage::new(Publisher::video(1, 11));
+    stage.burst(true, 4, 0);
+    let frame = stage.hall.frame(false, 4, 40);
+    let mut probe = stage.hall.sent[frame.start + 2].clone();
+    probe.truncate(12);
+    probe[0] |= 0x20;
+    probe.extend([0, 0, 0, 4]);
+    stage.arrive(frame.start, ms(40));
+    stage.arrive(frame.start + 1, ms(40));
+    stage
+        .router
+        .handle_rtp(stage.id, &probe, ms(40), &mut stage.out);
+    let runs = Stage::runs(&stage.out.take_sent());
+    assert_eq!(runs[..4], [(9, 2), (1, 2), (2, 2), (3, 2)]);
+    assert_eq!(runs[4..], [(9, 1), (1, 1), (2, 1), (3, 1)], "at once");
+}
+
+#[test]
+fn what_nobody_hears_is_not_held() {
+    let mut stage = Stage::new(Publisher::video(1, 11));
+    for leg in [1, 2, 3, 9].map(LegId) {
+        stage.router.remove_leg(leg);
+    }
+    let frame = stage.hall.frame(true, 4, 10);
+    stage.arrive(frame.start, ms(10));
+    assert_ne!(stage.router.next_timeout(), Some(ms(11)));
+}
