@@ -6,12 +6,14 @@
 //! opened anew.
 
 use super::guest::{opus, vp8};
+use super::ingress::{named, simulcast};
 use super::trunks::connected;
-use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan};
-use crate::media::IceCredentials;
+use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan, slots};
+use crate::media::handle::Command;
 use crate::media::rtcp::Writer;
 use crate::media::srtp::rtp_seq_ssrc;
-use protocol::LegRole;
+use crate::media::{Codec, IceCredentials, Layer, LegMedia, PublishedTrack, WatchSlot};
+use protocol::{LegRole, MediaKind};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -194,8 +196,15 @@ impl Stage {
         stage.world.until("the trunks are up", |world| {
             (0..3).all(|n| connected(world, n))
         });
-        for relay in 0..3 {
-            let watcher = stage.world.watcher(relay, LegRole::Watch, Some("B"));
+        // One resends bit-identical, two by retransmission packets with counted headers.
+        for (relay, slots) in [slots(), counted_slots(), counted_slots()]
+            .into_iter()
+            .enumerate()
+        {
+            let media = LegMedia::Watch(slots);
+            let watcher = stage
+                .world
+                .watcher_of(relay, LegRole::Watch, Some("B"), media);
             stage.watchers.push(watcher);
         }
         for site in SITES {
@@ -208,7 +217,7 @@ impl Stage {
     fn hall(&mut self, site: &'static str) -> Hall {
         Hall {
             site,
-            guest: self.world.publisher(0, site),
+            guest: self.world.publisher_of(0, site, layered()),
             video_ssrc: VIDEO_SSRC,
             // Close to a wrap.
             sequence: 65_500 + self.dice.roll(36) as u16,
@@ -240,7 +249,8 @@ impl Stage {
     }
 
     fn act(&mut self) {
-        match self.dice.roll(21) {
+        self.consent();
+        match self.dice.roll(23) {
             0..=7 => self.play(),
             8..=10 => self.ask_again(),
             11 => self.skip_a_cycle(),
@@ -251,8 +261,24 @@ impl Stage {
             16 => self.turn_the_feeds(),
             17 => self.hold_the_lines(),
             18 => self.lose_the_first_trunk(),
+            20 | 21 => self.choose_a_layer(),
             19 => self.lines.borrow_mut().lost_percent = self.dice.roll(30),
             _ => self.switch(),
+        }
+    }
+
+    /// Everybody is still there (RFC 7675).
+    fn consent(&mut self) {
+        let halls = self.halls.iter().map(|hall| hall.guest);
+        for guest in self
+            .watchers
+            .iter()
+            .copied()
+            .chain(halls)
+            .collect::<Vec<_>>()
+        {
+            let check = self.world.guests[guest].check();
+            self.world.send(guest, &check);
         }
     }
 
@@ -267,22 +293,40 @@ impl Stage {
         }
     }
 
-    /// The next picture of a hall, `step` numbers on, and sound.
+    /// The next picture of a hall in two layers, `step` numbers on, and sound. Pieces of a frame come at once, a few
+    /// bytes apart, so that they leave as a burst and are padded.
     fn send_one(&mut self, n: usize, step: u16, keyframe: bool) {
         let hall = &mut self.halls[n];
-        hall.sequence = hall.sequence.wrapping_add(step);
+        let (guest, video_ssrc) = (hall.guest, hall.video_ssrc);
         hall.timestamp = hall.timestamp.wrapping_add(3000);
-        let mut picture = vp8(hall.video_ssrc, hall.sequence, hall.timestamp, keyframe);
-        picture.extend(std::iter::repeat_n(n as u8, self.dice.roll(40) as usize));
-        let sound = opus(AUDIO_SSRC, hall.sequence, hall.timestamp, 30);
-        for packet in [picture, sound] {
-            let sealed = self.world.guests[hall.guest].seal_rtp(&packet);
-            if hall.sent.len() == 64 {
-                hall.sent.pop_front();
+        let timestamp = hall.timestamp;
+        let pieces = 1 + self.dice.roll(4) as u16;
+        let first = self.halls[n].sequence.wrapping_add(step);
+        for (layer, rid) in (0..).zip(["q", "h"]) {
+            for piece in 0..pieces {
+                let sequence = first.wrapping_add(piece);
+                let mut packet = vp8(video_ssrc + 0x1000 * layer, sequence, timestamp, keyframe);
+                packet[1] = 0x78 | if piece + 1 == pieces { 0x80 } else { 0 };
+                packet[12] = if piece == 0 { 0x10 } else { 0 };
+                packet.extend(std::iter::repeat_n(
+                    n as u8,
+                    20 + self.dice.roll(20) as usize,
+                ));
+                self.send_sealed(n, guest, &named(packet, rid));
             }
-            hall.sent.push_back(sealed.clone());
-            self.world.send(hall.guest, &sealed);
         }
+        self.halls[n].sequence = first.wrapping_add(pieces - 1);
+        self.send_sealed(n, guest, &opus(AUDIO_SSRC, first, timestamp, 30));
+    }
+
+    fn send_sealed(&mut self, n: usize, guest: usize, packet: &[u8]) {
+        let sealed = self.world.guests[guest].seal_rtp(packet);
+        let sent = &mut self.halls[n].sent;
+        if sent.len() == 64 {
+            sent.pop_front();
+        }
+        sent.push_back(sealed.clone());
+        self.world.send(guest, &sealed);
     }
 
     /// A watcher asks for some of what it has and some of what it has not.
@@ -420,6 +464,18 @@ impl Stage {
         }
     }
 
+    fn choose_a_layer(&mut self) {
+        let relay = self.dice.roll(3) as usize;
+        let choice = Command::SetLayer {
+            leg: self.world.leg(relay, self.watchers[relay]),
+            slot: 0,
+            layer: [Layer::LOWEST, Layer::BEST][self.dice.roll(2) as usize],
+        };
+        let now = self.world.now;
+        self.world.relays[relay].core.handle_command(choice, now);
+        self.play();
+    }
+
     /// The program changes, and back again soon.
     fn switch(&mut self) {
         let turned = [SITES[1], SITES[0]];
@@ -431,6 +487,27 @@ impl Stage {
             self.play();
         }
     }
+}
+
+/// Slots of a browser: whatever is sent again has a number of its own, because its header changes.
+fn counted_slots() -> Vec<WatchSlot> {
+    let mut slots = slots();
+    for slot in slots
+        .iter_mut()
+        .filter(|slot| slot.kind == MediaKind::Video)
+    {
+        slot.rtx_payload_types = vec![(Codec::Vp8, 99)];
+        slot.extensions.transport_sequence = Some(7);
+        slot.extensions.mid = Some(9);
+    }
+    slots
+}
+
+/// Tracks of a hall whose picture has two layers.
+fn layered() -> Vec<PublishedTrack> {
+    let mut tracks = simulcast();
+    tracks[1].rids.truncate(2);
+    tracks
 }
 
 /// Every datagram passes the tap first; then the lines between relays may lose it or hold it.
