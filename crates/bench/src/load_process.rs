@@ -74,23 +74,30 @@ impl Load {
         self.done(&Command::Send { sending, speed })
     }
 
-    /// Lets so many halls join.
+    /// Lets so many halls join, [`JOIN_AT_ONCE`] at once; the next group begins when all of one have what they need.
     ///
     /// # Errors
     /// When one of them cannot.
     pub fn join(&mut self, legs: usize, to_first_keyframe: bool) -> Result<Joined> {
-        let command = Command::Join {
-            legs,
-            at_once: JOIN_AT_ONCE,
-            to_first_keyframe,
-        };
-        let Reply::Joined(joined) = self.ask(&command)? else {
-            bail!("the load does not say who joined")
-        };
-        match &joined.trouble {
-            Some(trouble) => bail!("{trouble}"),
-            None => Ok(joined),
+        let mut all = Joined::default();
+        let mut left = legs;
+        while left > 0 {
+            let group = left.min(JOIN_AT_ONCE);
+            let command = Command::Join {
+                legs: group,
+                at_once: JOIN_AT_ONCE,
+                to_first_keyframe,
+            };
+            let Reply::Joined(joined) = self.ask(&command)? else {
+                bail!("the load does not say who joined")
+            };
+            if let Some(trouble) = &joined.trouble {
+                bail!("{trouble}");
+            }
+            all.add(joined);
+            left -= group;
         }
+        Ok(all)
     }
 
     /// What has been received.

@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     report.rss_slope_kib_per_leg = report::rss_slope(&report.rows);
     if options.capacity {
         eprintln!("capacity …");
-        match capacity::find(&engine, &method, options.quick) {
+        match capacity::find(&engine, &method) {
             Ok(capacity) => report.capacity = Some(capacity),
             Err(error) => failed.push(format!("capacity: {error:#}")),
         }

@@ -96,6 +96,17 @@ pub struct Joined {
     pub trouble: Option<String>,
 }
 
+impl Joined {
+    /// Adds another group.
+    pub fn add(&mut self, other: Self) {
+        self.connected += other.connected;
+        self.gcm += other.gcm;
+        self.first_keyframe_ms.extend(other.first_keyframe_ms);
+        self.connect_ms.extend(other.connect_ms);
+        self.trouble = self.trouble.take().or(other.trouble);
+    }
+}
+
 /// One socket of the floor.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct FloorLeg {
