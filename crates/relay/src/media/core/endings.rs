@@ -6,7 +6,9 @@ use crate::media::LegId;
 use protocol::{LegState, RelayPlan, SiteCode};
 use std::time::{Duration, Instant};
 
-/// Consent (RFC 7675 §5.1): after this long without an authentic check or packet the peer is gone.
+/// Consent (RFC 7675 §5.1): after this long without an authentic check nothing more is sent to a watcher, whatever
+/// packets come in its name; browsers check every 5 s at the latest. A publisher, which is sent next to nothing, is gone
+/// when its packets stop too: some encoders check only once.
 const CONSENT_TIME: Duration = Duration::from_secs(30);
 /// A child checks every second; three lost in a row are bad luck, five are an outage.
 const TRUNK_CONSENT_TIME: Duration = Duration::from_secs(5);
@@ -135,7 +137,10 @@ fn is_lost(leg: &Leg, now: Instant) -> bool {
                 || now.saturating_duration_since(dialler.media_at)
                     > super::trunks::PARENT_SILENT_MAX
         }
-        (_, LegState::Connected) => silent > CONSENT_TIME,
+        (Purpose::Watch(_), LegState::Connected) => {
+            now.saturating_duration_since(leg.consent_at) > CONSENT_TIME
+        }
+        (Purpose::Publish(_), LegState::Connected) => silent > CONSENT_TIME,
         _ => false,
     }
 }

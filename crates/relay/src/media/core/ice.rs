@@ -134,6 +134,7 @@ impl Core {
             return;
         };
         leg.heard_at = now;
+        leg.consent_at = now;
         // Whoever knows one leg's password may write another one's address as the sender.
         if in_use {
             return;

@@ -32,6 +32,8 @@ pub(super) struct Leg {
     pub(super) unplanned_since: Option<Instant>,
     /// The last authentic check or packet.
     pub(super) heard_at: Instant,
+    /// The last authentic check: the peer still wants what is sent to it (RFC 7675).
+    pub(super) consent_at: Instant,
     pub(super) receiver: Option<Receiver>,
     pub(super) packets_received: u64,
 }

@@ -210,6 +210,7 @@ impl Core {
             deadline,
             unplanned_since,
             heard_at: now,
+            consent_at: now,
             receiver: None,
             packets_received: 0,
         };

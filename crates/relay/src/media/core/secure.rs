@@ -105,6 +105,7 @@ impl Core {
         leg.state = LegState::Connected;
         leg.deadline = None;
         leg.heard_at = now;
+        leg.consent_at = now;
         if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
             dialler.media_at = now;
         }

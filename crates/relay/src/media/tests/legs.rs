@@ -2,7 +2,7 @@
 
 use super::guest::{Guest, vp8};
 use super::world::{VIDEO_SSRC, World, plan, slots, tracks};
-use crate::media::{Fingerprint, LegMedia, MediaError};
+use crate::media::{Fingerprint, IceCredentials, LegId, LegMedia, MediaError};
 use protocol::{LegRole, LegState};
 use std::time::Duration;
 
@@ -23,11 +23,13 @@ pub(super) fn a_leg_is_reported_from_opening_to_loss() {
     world.send(hall, &check);
     world.pass(Duration::from_secs(20));
     assert_eq!(world.report(relay).legs.len(), 1, "a check renews consent");
+    // Reports do not: whoever once proved this address may be far away by now.
+    let mut compound = crate::media::rtcp::Writer::default();
+    compound.receiver_report(1, &[]);
+    compound.cname(1, "hall");
+    world.send_rtcp(hall, &compound.0);
     world.pass(Duration::from_secs(12));
-    assert!(
-        world.report(relay).legs.is_empty(),
-        "30 s without a check or a packet"
-    );
+    assert!(world.report(relay).legs.is_empty(), "30 s without a check");
     assert!(world.guests[hall].closed, "the peer is told");
 }
 
@@ -279,4 +281,122 @@ pub(super) fn the_bound_on_legs_holds() {
         refused = world.relays[relay].core.open_leg(spec, now).err();
     }
     assert_eq!(refused, Some(MediaError::TooManyLegs { legs_max: 64 }));
+}
+
+#[test]
+pub(super) fn an_encoder_that_checks_only_once_publishes_on() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let hub = world.publisher(relay, "HUB");
+    for n in 0..100u16 {
+        world.send_rtp(hub, &vp8(VIDEO_SSRC, n, 90_000 * u32::from(n), n == 0));
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(world.report(relay).feeds.len(), 1);
+    world.pass(Duration::from_secs(31));
+    assert!(world.report(relay).legs.is_empty());
+}
+
+#[test]
+pub(super) fn a_browser_that_restarts_ice_keeps_keys_and_picture() {
+    let mut world = World::new();
+    let relay = world.relay();
+    let now = world.now;
+    world.relays[relay]
+        .core
+        .set_plan(plan(1, &["HUB"], vec![], vec![]), now);
+    let hub = world.publisher(relay, "HUB");
+    let hall = world.watcher(relay, LegRole::Watch, Some("A"));
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
+    let restart = |world: &mut World| {
+        let (local, remote) = (IceCredentials::random(), IceCredentials::random());
+        let leg = world.leg(relay, hall);
+        let core = &mut world.relays[relay].core;
+        core.restart_ice(leg, remote.clone(), local.clone())
+            .expect("restarted");
+        (local, remote)
+    };
+    // An offer that the browser gives up for a later one.
+    let superseded = restart(&mut world);
+    let renewed = restart(&mut world);
+    let answered = |world: &mut World| {
+        let check = world.guests[hall].check();
+        let before = world.guests[hall].stun_answers;
+        world.send(hall, &check);
+        world.guests[hall].stun_answers - before
+    };
+    assert_eq!(
+        answered(&mut world),
+        1,
+        "the old credentials hold until the new are used"
+    );
+    let old = (
+        world.guests[hall].relay_ice.clone(),
+        world.guests[hall].ice.clone(),
+    );
+    let take = |world: &mut World, (local, remote): (IceCredentials, IceCredentials)| {
+        world.guests[hall].relay_ice = local;
+        world.guests[hall].ice = remote;
+    };
+    take(&mut world, superseded);
+    assert_eq!(answered(&mut world), 0, "superseded");
+    // The browser has another address by now, and uses it.
+    take(&mut world, renewed.clone());
+    world.guests[hall].address = "172.16.0.1:7".parse().expect("an address");
+    assert_eq!(answered(&mut world), 1);
+    let before = world.guests[hall].rtp.len();
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 1, 3000, false));
+    let got = &world.guests[hall];
+    assert_eq!(
+        (got.rtp.len(), got.unreadable),
+        (before + 1, 0),
+        "to the new address, under the old keys"
+    );
+    take(&mut world, old);
+    assert_eq!(answered(&mut world), 0, "the old credentials are dead");
+    take(&mut world, renewed);
+    assert_eq!(answered(&mut world), 1);
+    // A stranger who has only heard the names changes nothing.
+    let (_, _) = restart(&mut world);
+    assert_eq!(answered(&mut world), 1);
+    let gone = LegId(999);
+    let core = &mut world.relays[relay].core;
+    assert_eq!(
+        core.restart_ice(gone, IceCredentials::random(), IceCredentials::random()),
+        Err(MediaError::NoSuchLeg)
+    );
+}
+
+#[test]
+pub(super) fn a_handshake_survives_the_loss_of_any_of_its_datagrams() {
+    let mut slowest = Duration::ZERO;
+    // Every datagram of every flight, both ways, one at a time, then two in a row.
+    for in_a_row in 1..=2 {
+        for lost in 0..14 {
+            let mut world = World::new();
+            let relay = world.relay();
+            let mut seen = 0;
+            let is_dtls = |bytes: &[u8]| matches!(bytes.first(), Some(20..=63));
+            let counter = std::rc::Rc::new(std::cell::Cell::new(0));
+            let total = counter.clone();
+            world.lose = Box::new(move |_, _, bytes| {
+                let hit = is_dtls(bytes) && (lost..lost + in_a_row).contains(&seen);
+                seen += i32::from(is_dtls(bytes));
+                total.set(seen);
+                hit
+            });
+            let began = world.now;
+            let hall = world.watcher(relay, LegRole::Watch, Some("A"));
+            world.until("the relay is sure too", |world| {
+                world.report(relay).legs[0].state == LegState::Connected
+            });
+            slowest = slowest.max(world.now - began);
+            assert!(world.guests[hall].is_connected());
+            if lost == 0 {
+                assert!(counter.get() > 4, "there was something to lose");
+            }
+        }
+    }
+    println!("slowest handshake with one or two datagrams lost: {slowest:?}");
+    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
 }

@@ -21,3 +21,4 @@ mod trunks;
 mod two_workers;
 mod wire;
 mod world;
+mod wraps;
