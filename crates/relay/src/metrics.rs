@@ -1,7 +1,7 @@
 //! What a relay counts, for `/metrics`. At most nine series a site.
 
 use crate::http::role_name;
-use crate::media::MediaHandle;
+use crate::media::{Lines, MediaHandle};
 use protocol::{FeedReport, LegState, MediaKind, RelayReport, TrunkDirection};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +31,16 @@ telemetry::metrics! {
         /// Interarrival jitter of a feed's video (RFC 3550 section 6.4.1).
         pub feed_jitter: GaugeVec = "relay_feed_jitter_seconds" by ["site"];
         /// Datagrams dropped since start, by reason: not_ours, stun_refused, from_strangers, not_authentic, unannounced
-        /// and no_track came in, not_sent and socket_refused should have gone out.
+        /// and no_track came in, not_sent, socket_refused and pace_full should have gone out.
         pub drops: IntCounterVec = "relay_dropped_total" by ["reason"];
+        /// Sessions whose line was found full, so that they get no better layer than it carries.
+        pub legs_limited: IntGauge = "relay_legs_limited";
+        /// Times the estimate of a session's line fell: a queue stood before it, or it went on losing.
+        pub limit_falls: IntCounter = "relay_limit_falls_total";
+        /// Packets that waited because their session's line takes no larger burst.
+        pub paced: IntCounter = "relay_paced_packets_total";
+        /// Bytes of padding sent to find out whether a session's line carries a better layer.
+        pub probe_bytes: IntCounter = "relay_probe_bytes_total";
         /// Epoch of the plan in force; 0 before the first.
         pub plan_epoch: IntGauge = "relay_plan_epoch";
         /// Plans refused because their epoch was lower than that of the plan in force.
@@ -60,6 +68,7 @@ pub fn refresher(metrics: RelayMetrics, media: MediaHandle) -> impl Fn() + Send 
         for (reason, total) in media.drops().by_reason() {
             raise_to(&metrics.drops.with_label_values(&[reason]), total);
         }
+        metrics.refresh_lines(media.lines());
     }
 }
 
@@ -88,6 +97,14 @@ impl RelayMetrics {
                 .inc();
         }
         self.refresh_feeds(&report.feeds, seen);
+    }
+
+    fn refresh_lines(&self, lines: Lines) {
+        self.legs_limited
+            .set(i64::try_from(lines.limited).unwrap_or(i64::MAX));
+        raise_to(&self.limit_falls, lines.falls);
+        raise_to(&self.paced, lines.paced);
+        raise_to(&self.probe_bytes, lines.probe_bytes);
     }
 
     fn refresh_feeds(&self, feeds: &[FeedReport], seen: &mut HashMap<u32, u64>) {

@@ -127,16 +127,19 @@ impl Detector {
         self.standing = None;
     }
 
-    /// While a trial runs, loss and a queue that merely stands are that trial's matter.
-    pub(super) fn judge(&mut self, span: Span, is_tried: bool) -> Verdict {
-        if span.packets() < PACKETS_MIN {
-            self.forget();
-            return Verdict::Unsure;
-        }
+    fn push(&mut self, span: Span) {
         if self.spans.len() >= LONG {
             self.spans.pop_front();
         }
         self.spans.push_back(span);
+    }
+
+    /// While a trial runs, loss and a queue that merely stands are that trial's matter.
+    pub(super) fn judge(&mut self, span: Span, is_tried: bool) -> Verdict {
+        if span.packets() < PACKETS_MIN {
+            return self.judge_trickle(span);
+        }
+        self.push(span);
         let by_queue = self.judge_queue(span, is_tried);
         if matches!(by_queue, Verdict::Queue { .. }) {
             return by_queue;
@@ -149,6 +152,17 @@ impl Detector {
             Verdict::Loss { .. } if is_tried => Verdict::Unsure,
             by_loss => by_loss,
         }
+    }
+
+    /// A few pictures a second: too little to find a full line by, enough to see that nothing is wrong.
+    fn judge_trickle(&mut self, span: Span) -> Verdict {
+        self.standing = None;
+        if span.queue_us > self.threshold_us() || span.lost > 0 {
+            self.forget();
+            return Verdict::Unsure;
+        }
+        self.push(span);
+        Verdict::Calm
     }
 
     fn judge_queue(&mut self, span: Span, is_tried: bool) -> Verdict {

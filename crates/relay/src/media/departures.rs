@@ -34,6 +34,8 @@ pub(super) struct Totals {
     pub(super) pace_dropped: u64,
     /// Bytes of padding that tried for more.
     pub(super) probe_bytes: u64,
+    /// Times the limit of a leg's line fell.
+    pub(super) limit_falls: u64,
 }
 
 impl AddAssign for Totals {
@@ -48,6 +50,7 @@ impl AddAssign for Totals {
         self.paced += other.paced;
         self.pace_dropped += other.pace_dropped;
         self.probe_bytes += other.probe_bytes;
+        self.limit_falls += other.limit_falls;
     }
 }
 

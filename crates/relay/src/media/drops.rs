@@ -23,11 +23,26 @@ pub struct Drops {
     pub worker_behind: u64,
     /// Outgoing: the socket refused; mostly its buffer was full.
     pub socket_refused: u64,
+    /// Outgoing: too much waited already for the pace of its leg.
+    pub pace_full: u64,
+}
+
+/// How the lines of sessions that tell what arrives are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Sessions whose line has a limit now.
+    pub limited: u64,
+    /// Times a limit fell, since start.
+    pub falls: u64,
+    /// Packets that waited for the pace of their leg, since start.
+    pub paced: u64,
+    /// Bytes of padding sent to find out whether a line carries more, since start.
+    pub probe_bytes: u64,
 }
 
 impl Drops {
     /// Every reason as a metric's label, with its number.
-    pub fn by_reason(&self) -> [(&'static str, u64); 10] {
+    pub fn by_reason(&self) -> [(&'static str, u64); 11] {
         [
             ("not_ours", self.not_ours),
             ("stun_refused", self.stun_refused),
@@ -39,6 +54,7 @@ impl Drops {
             ("not_sent", self.not_sent),
             ("worker_behind", self.worker_behind),
             ("socket_refused", self.socket_refused),
+            ("pace_full", self.pace_full),
         ]
     }
 }

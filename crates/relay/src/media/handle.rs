@@ -1,6 +1,6 @@
 //! The way to the media thread: bounded commands in, snapshots and a change notice out.
 
-use super::{Drops, IceCredentials, Layer, LegId, LegOpened, LegSpec, MediaError};
+use super::{Drops, IceCredentials, Layer, LegId, LegOpened, LegSpec, Lines, MediaError};
 use arc_swap::ArcSwap;
 use protocol::{RelayPlan, RelayReport};
 use std::net::SocketAddr;
@@ -46,6 +46,7 @@ pub struct MediaHandle {
     pub(super) waker: Arc<mio::Waker>,
     pub(super) report: Arc<ArcSwap<RelayReport>>,
     pub(super) drops: Arc<ArcSwap<Drops>>,
+    pub(super) lines: Arc<ArcSwap<Lines>>,
     pub(super) changed: watch::Receiver<u64>,
     pub(super) local_addr: SocketAddr,
 }
@@ -109,6 +110,11 @@ impl MediaHandle {
     /// What was dropped since start; as old as [`Self::report`].
     pub fn drops(&self) -> Drops {
         **self.drops.load()
+    }
+
+    /// How the lines of sessions are served; at most half a second old.
+    pub fn lines(&self) -> Lines {
+        **self.lines.load()
     }
 
     /// Rises with every change of a feed's, leg's or trunk's state (not with counters).

@@ -5,7 +5,7 @@ use super::handle::{COMMANDS_MAX, Command, MediaHandle};
 use super::intake::Intake;
 use super::threads::Threads;
 use super::transmit::SocketTransmit;
-use super::{Drops, MediaConfig};
+use super::{Drops, Lines, MediaConfig};
 use arc_swap::ArcSwap;
 use mio::{Events, Interest, Poll, Token, Waker};
 use protocol::RelayReport;
@@ -51,6 +51,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let (commands, inbox) = sync_channel(COMMANDS_MAX);
     let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
     let drops = Arc::new(ArcSwap::from_pointee(Drops::default()));
+    let lines = Arc::new(ArcSwap::from_pointee(Lines::default()));
     let (version, changed) = watch::channel(0);
     let media = Thread {
         core,
@@ -59,6 +60,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         inbox,
         report: report.clone(),
         drops: drops.clone(),
+        lines: lines.clone(),
         version,
         report_due: now,
         reported_at: now,
@@ -70,6 +72,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         waker,
         report,
         drops,
+        lines,
         changed,
         local_addr,
     })
@@ -96,6 +99,7 @@ struct Thread {
     inbox: Receiver<Command>,
     report: Arc<ArcSwap<RelayReport>>,
     drops: Arc<ArcSwap<Drops>>,
+    lines: Arc<ArcSwap<Lines>>,
     version: watch::Sender<u64>,
     report_due: Instant,
     reported_at: Instant,
@@ -183,6 +187,7 @@ impl Thread {
         if now >= self.report_due || (changed && may_publish) {
             self.report.store(Arc::new(self.core.report(now)));
             self.drops.store(Arc::new(self.core.drops()));
+            self.lines.store(Arc::new(self.core.lines()));
             self.report_due = now + REPORT_INTERVAL;
             self.reported_at = now;
             if changed {

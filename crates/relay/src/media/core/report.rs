@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::leg::{Leg, Purpose};
-use crate::media::{Drops, LegId};
+use crate::media::{Drops, LegId, Lines};
 use forwarding::{Kind, StreamId, StreamSpec};
 use protocol::{
     FeedReport, LegReport, LegRole, MediaKind, RelayReport, SiteCode, TrunkDirection, TrunkReport,
@@ -17,7 +17,20 @@ impl Core {
             not_sent: totals.dropped,
             worker_behind: self.shards.orders_dropped(),
             socket_refused: totals.refused,
+            pace_full: totals.pace_dropped,
             ..self.counters
+        }
+    }
+
+    /// How the lines of sessions are served.
+    pub(in crate::media) fn lines(&self) -> Lines {
+        let totals = self.shards.totals();
+        let figures = self.legs.keys().filter_map(|leg| self.shards.figures(*leg));
+        Lines {
+            limited: figures.filter(|wire| wire.is_limited).count() as u64,
+            falls: totals.limit_falls,
+            paced: totals.paced,
+            probe_bytes: totals.probe_bytes,
         }
     }
 

@@ -59,6 +59,11 @@ impl Line {
         Some(limit)
     }
 
+    fn falls(&self) -> u64 {
+        let figures = self.estimator.figures();
+        figures.fell_for_queue + figures.fell_for_loss
+    }
+
     pub(super) fn needs_attention(&self) -> bool {
         !self.pacer.is_empty() || self.estimator.limit_bps().is_some()
     }
@@ -107,7 +112,10 @@ impl Shard {
         if let Some(line) = wires.line_mut(id)
             && feedback.read(message).is_ok()
         {
+            let falls = line.falls();
             line.estimator.handle_feedback(&feedback, clock);
+            let falls = line.falls() - falls;
+            wires.departures.totals.limit_falls += falls;
         }
         wires.feedback = feedback;
         self.look_after(id, clock);

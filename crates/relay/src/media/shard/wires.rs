@@ -48,6 +48,8 @@ pub(in crate::media) struct WireFigures {
     /// As the peer said last, in 1/256.
     pub(in crate::media) fraction_lost: u8,
     pub(in crate::media) round_trip: Option<Duration>,
+    /// Its line was found full, and has not been forgiven.
+    pub(in crate::media) is_limited: bool,
 }
 
 /// One connected leg.
@@ -110,6 +112,10 @@ impl Wires {
             packets_sent: wire.packets_sent,
             fraction_lost: wire.fraction_lost,
             round_trip: wire.round_trip,
+            is_limited: wire
+                .line
+                .as_deref()
+                .is_some_and(|line| line.estimator.limit_bps().is_some()),
         })
     }
 
