@@ -1,27 +1,13 @@
 //! Trying for more: padding beside the picture, in steps that a viewer does not see.
 
 use super::sent::Fate;
-use super::span::bps;
+use super::step::{Aim, Before, Plan, Step};
 use std::time::Duration;
 
 /// What a layer needs beyond its measured rate: pictures are not even.
 pub(super) const MARGIN: f64 = 1.15;
 /// Each rung sends this much more than the one before.
 const STEP: f64 = 1.5;
-/// How long a rung lasts: a queue it makes is half as long at most.
-const RUNG: Duration = Duration::from_millis(100);
-/// How long the last one lasts. A token bucket lets a short burst through at any rate; 32 KiB of it are
-/// used up in this time by what a next layer adds.
-const SUSTAIN: Duration = Duration::from_millis(1_500);
-/// A sustained step is judged so often by itself, and given up at once.
-const WINDOW_US: i64 = 100_000;
-/// Padding is planned so far ahead; the caller comes back within it.
-const AHEAD: Duration = Duration::from_millis(10);
-/// Padding at once.
-const PADDING_BYTES_MAX: u64 = 16_000;
-/// What a step may add to the queue before it counts as too much, on an even line.
-const QUEUE_RUNG_US: i64 = 12_000;
-const QUEUE_SUSTAINED_US: i64 = 20_000;
 /// Time for the last fates of a step, beyond the usual time of an answer.
 const ANSWER_SLACK: Duration = Duration::from_millis(400);
 /// After the limit fell: the layer below needs its keyframe, the queue has to empty.
@@ -48,26 +34,7 @@ pub struct Demand {
     pub best_bps: u64,
 }
 
-/// What the line looked like before a step.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Before {
-    pub(super) queue_us: i64,
-    pub(super) spread_us: i64,
-    /// Share of packets, 0 to 1, that a step may lose.
-    pub(super) loss_max: f64,
-}
-
-/// How a climb goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    None,
-    /// The link carried this for more than a second.
-    Proved {
-        bps: u64,
-    },
-    Failed,
-}
-
+/// Tries for more, again and again, and learns from what becomes of it.
 #[derive(Debug)]
 pub(super) struct Climb {
     state: State,
@@ -84,31 +51,6 @@ enum State {
     Resting { until: Duration },
     Sending(Step),
     Listening { step: Step, until: Duration },
-}
-
-#[derive(Clone, Debug)]
-struct Step {
-    is_sustained: bool,
-    goal_bps: u64,
-    /// The least that is of use.
-    useful_bps: u64,
-    target_bps: u64,
-    /// The rung below, which passed.
-    passed_bps: u64,
-    began: Duration,
-    /// When padding is planned next.
-    due: Duration,
-    before: Before,
-    sent_bytes: u64,
-    /// Unwrapped number of its first packet, and of the one after its last.
-    first: u64,
-    end: Option<u64>,
-    received: u32,
-    lost: u32,
-    told_bytes: u64,
-    /// The smallest delay in the present window: a rung's last 40 ms, a tenth of a second of a sustained step.
-    window_from_us: i64,
-    window_queue_us: Option<i64>,
 }
 
 impl Climb {
@@ -181,234 +123,117 @@ impl Climb {
         matches!(self.state, State::Resting { until } if now >= until)
     }
 
-    /// Begins at the rate sent now, towards a goal; what is below `useful_bps` would change nothing.
+    /// Begins at the rate sent now.
     pub(super) fn begin(
         &mut self,
         sent_bps: u64,
-        (useful_bps, goal_bps): (u64, u64),
+        aim: Aim,
         before: Before,
         next: u64,
         now: Duration,
     ) {
-        if self
-            .proved_at
-            .is_some_and(|at| now.saturating_sub(at) > PROVED_RIGHT)
-        {
+        let proved = self.proved_at.map(|at| now.saturating_sub(at));
+        if proved.is_some_and(|since| since > PROVED_RIGHT) {
             self.wrong = 0;
         }
-        let target_bps = scale(sent_bps, STEP).min(goal_bps);
-        self.steps += 1;
-        self.state = State::Sending(Step {
+        let plan = Plan {
             is_sustained: false,
-            goal_bps,
-            useful_bps,
-            target_bps,
+            target_bps: scale(sent_bps, STEP).min(aim.goal_bps),
             passed_bps: sent_bps,
-            began: now,
-            due: now,
-            before,
-            sent_bytes: 0,
-            first: next,
-            end: None,
-            received: 0,
-            lost: 0,
-            told_bytes: 0,
-            window_from_us: (now + RUNG * 3 / 5).as_micros() as i64,
-            window_queue_us: None,
-        });
+        };
+        self.start(Step::new(aim, plan, before, next, now));
+    }
+
+    fn start(&mut self, step: Step) {
+        self.steps += 1;
+        self.state = State::Sending(step);
     }
 
     /// A packet leaves, padding or not.
     pub(super) fn note_sent(&mut self, bytes: usize) {
         if let State::Sending(step) = &mut self.state {
-            step.sent_bytes += bytes as u64;
+            step.note_sent(bytes);
         }
     }
 
     /// Bytes of padding to send now.
-    pub(super) fn poll(&mut self, next: u64, answer: Duration, now: Duration) -> (u64, Progress) {
-        match &mut self.state {
-            State::Resting { .. } => (0, Progress::None),
-            State::Sending(step) => {
-                let elapsed = now.saturating_sub(step.began);
-                step.due = now + AHEAD / 2;
-                if elapsed < step.length() {
-                    let us = (elapsed + AHEAD).as_micros() as u64;
-                    let due = step.target_bps.saturating_mul(us) / 8_000_000;
-                    let padding = due.saturating_sub(step.sent_bytes);
-                    return (padding.min(PADDING_BYTES_MAX), Progress::None);
-                }
+    pub(super) fn poll(&mut self, next: u64, answer: Duration, now: Duration) -> u64 {
+        if let State::Sending(step) = &mut self.state
+            && let Some(padding) = step.padding(now)
+        {
+            return padding;
+        }
+        match self.take_state() {
+            State::Sending(mut step) => {
                 step.end = Some(next);
-                let step = step.clone();
                 let until = now + answer + ANSWER_SLACK;
                 self.state = State::Listening { step, until };
-                (0, Progress::None)
             }
-            State::Listening { step, until } => {
-                if now < *until {
-                    return (0, Progress::None);
-                }
-                let step = step.clone();
-                (0, self.fail(&step, now))
-            }
+            State::Listening { step, until } if now >= until => self.fail(&step, now),
+            state => self.state = state,
         }
+        0
     }
 
-    /// A fate that was told, with the queueing delay of an arrival.
-    pub(super) fn handle_fate(&mut self, fate: &Fate, queue_us: i64, now: Duration) -> Progress {
-        let (State::Sending(step) | State::Listening { step, .. }) = &mut self.state else {
-            return Progress::None;
+    fn take_state(&mut self) -> State {
+        let resting = State::Resting {
+            until: Duration::ZERO,
         };
-        if fate.sequence < step.first {
-            return Progress::None;
-        }
+        std::mem::replace(&mut self.state, resting)
+    }
+
+    /// A fate that was told, with the queueing delay of an arrival. Gives what the link has proved to carry.
+    pub(super) fn handle_fate(&mut self, fate: &Fate, queue_us: i64, now: Duration) -> Option<u64> {
+        let (State::Sending(step) | State::Listening { step, .. }) = &mut self.state else {
+            return None;
+        };
         let is_too_much = step.observe(fate, queue_us);
-        let is_told = step.end.is_some_and(|end| fate.sequence + 1 >= end);
-        if !is_too_much && !is_told {
-            return Progress::None;
+        if !is_too_much && !step.is_told(fate) {
+            return None;
         }
-        let step = step.clone();
-        if is_too_much || step.is_over_at_end() {
-            return self.fail(&step, now);
+        let (State::Sending(step) | State::Listening { step, .. }) = self.take_state() else {
+            return None;
+        };
+        if is_too_much || step.was_too_much() {
+            self.fail(&step, now);
+            return None;
         }
         self.pass(&step, fate.sequence + 1, now)
     }
 
-    fn pass(&mut self, step: &Step, next: u64, now: Duration) -> Progress {
-        if step.is_sustained {
+    fn pass(&mut self, step: &Step, next: u64, now: Duration) -> Option<u64> {
+        let target_bps = step.plan.target_bps;
+        if step.plan.is_sustained {
             self.rest = REST;
             self.proved_at = Some(now);
-            self.state = State::Resting {
-                until: now + REST_AFTER_SUCCESS,
-            };
-            return Progress::Proved {
-                bps: step.carried_bps(),
-            };
+            self.rest_until(now + REST_AFTER_SUCCESS);
+            return Some(step.carried_bps());
         }
-        let at_goal = step.target_bps >= step.goal_bps;
-        let target_bps = if at_goal {
-            step.goal_bps
-        } else {
-            scale(step.target_bps, STEP).min(step.goal_bps)
+        let plan = Plan {
+            is_sustained: target_bps >= step.aim.goal_bps,
+            target_bps: scale(target_bps, STEP).min(step.aim.goal_bps),
+            passed_bps: target_bps,
         };
-        self.start_step(step, step.target_bps, target_bps, at_goal, next, now);
-        Progress::None
+        self.start(Step::new(step.aim, plan, step.before, next, now));
+        None
     }
 
-    /// What the rung below proved may be of use; else it was for nothing.
-    fn fail(&mut self, step: &Step, now: Duration) -> Progress {
-        if !step.is_sustained && step.passed_bps >= step.useful_bps && step.end.is_some() {
-            let next = step.end.unwrap_or(step.first);
-            self.start_step(step, step.passed_bps, step.passed_bps, true, next, now);
-            return Progress::None;
+    /// What the rung below has passed at may be of use; else the climb was for nothing.
+    fn fail(&mut self, step: &Step, now: Duration) {
+        let passed_bps = step.plan.passed_bps;
+        let is_useful = !step.plan.is_sustained && passed_bps >= step.aim.useful_bps;
+        if let Some(next) = step.end.filter(|_| is_useful) {
+            let plan = Plan {
+                is_sustained: true,
+                target_bps: passed_bps,
+                passed_bps,
+            };
+            self.start(Step::new(step.aim, plan, step.before, next, now));
+            return;
         }
         self.failures += 1;
         self.rest = (self.rest + Duration::from_secs(1)).min(REST_MAX);
-        self.state = State::Resting {
-            until: now + self.rest,
-        };
-        Progress::Failed
-    }
-
-    fn start_step(
-        &mut self,
-        last: &Step,
-        passed_bps: u64,
-        target_bps: u64,
-        is_sustained: bool,
-        first: u64,
-        now: Duration,
-    ) {
-        self.steps += 1;
-        let began_us = now.as_micros() as i64;
-        let window_us = if is_sustained {
-            WINDOW_US
-        } else {
-            RUNG.as_micros() as i64 * 3 / 5
-        };
-        self.state = State::Sending(Step {
-            is_sustained,
-            target_bps,
-            passed_bps,
-            began: now,
-            due: now,
-            sent_bytes: 0,
-            first,
-            end: None,
-            received: 0,
-            lost: 0,
-            told_bytes: 0,
-            window_from_us: began_us + window_us,
-            window_queue_us: None,
-            ..last.clone()
-        });
-    }
-}
-
-impl Step {
-    fn length(&self) -> Duration {
-        if self.is_sustained { SUSTAIN } else { RUNG }
-    }
-
-    fn queue_max_us(&self) -> i64 {
-        let added = if self.is_sustained {
-            QUEUE_SUSTAINED_US
-        } else {
-            QUEUE_RUNG_US
-        };
-        self.before.queue_us + added + self.before.spread_us
-    }
-
-    /// Counts a fate; `true` when a sustained step has to end now.
-    fn observe(&mut self, fate: &Fate, queue_us: i64) -> bool {
-        self.told_bytes += u64::from(fate.bytes);
-        if fate.arrived_us.is_none() {
-            self.lost += 1;
-            return self.is_sustained && self.loses_too_much();
-        }
-        self.received += 1;
-        let is_beyond = fate.sent_us >= self.window_from_us;
-        if !self.is_sustained {
-            if is_beyond {
-                self.note_queue(queue_us);
-            }
-            return false;
-        }
-        if !is_beyond {
-            self.note_queue(queue_us);
-            return false;
-        }
-        let smallest = self.window_queue_us.replace(queue_us);
-        self.window_from_us = fate.sent_us + WINDOW_US;
-        smallest.is_some_and(|smallest| smallest > self.queue_max_us())
-    }
-
-    fn note_queue(&mut self, queue_us: i64) {
-        let smallest = self.window_queue_us.unwrap_or(queue_us);
-        self.window_queue_us = Some(smallest.min(queue_us));
-    }
-
-    /// A rung has few packets: two of them may be lost by chance.
-    fn loses_too_much(&self) -> bool {
-        let all = f64::from(self.received + self.lost);
-        self.lost > 2 && f64::from(self.lost) > all * self.before.loss_max + 1.0
-    }
-
-    fn is_over_at_end(&self) -> bool {
-        let queue_us = self.window_queue_us.unwrap_or(self.before.queue_us);
-        self.received == 0 || queue_us > self.queue_max_us() || self.loses_too_much()
-    }
-
-    /// What the link carried. Loss within the line's own is carried too, and so is what a lost message would have
-    /// told about, if that is not much.
-    fn carried_bps(&self) -> u64 {
-        let is_told = self.told_bytes >= self.sent_bytes / 10 * 7;
-        let bytes = if is_told {
-            self.sent_bytes
-        } else {
-            self.told_bytes
-        };
-        bps(bytes, SUSTAIN.as_micros() as i64).min(scale(self.target_bps, 1.25))
+        self.rest_until(now + self.rest);
     }
 }
 

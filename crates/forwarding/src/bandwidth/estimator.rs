@@ -1,11 +1,12 @@
 //! What one leg carries.
 
-use super::climb::{Before, Climb, Demand, MARGIN, Progress, scale};
+use super::climb::{Climb, Demand, MARGIN, scale};
 use super::detector::{Detector, LOSS_MAX, Verdict};
 use super::feedback::Feedback;
 use super::queue::QueueDelay;
 use super::sent::{Fate, SentLog};
 use super::span::{OpenSpan, Span};
+use super::step::{Aim, Before};
 use super::trial::{Finding, Trial};
 use std::time::Duration;
 
@@ -171,8 +172,7 @@ impl Estimator {
         if self.climb.is_due(now) {
             self.begin_climb(now);
         }
-        let (padding, _) = self.climb.poll(self.sent.next(), self.answer, now);
-        padding as usize
+        self.climb.poll(self.sent.next(), self.answer, now) as usize
     }
 
     /// The leg has no stream that could carry padding.
@@ -187,11 +187,14 @@ impl Estimator {
     }
 
     /// The least and the most that would be of use, when the limit forbids a better layer.
-    fn aim(&self) -> Option<(u64, u64)> {
+    fn aim(&self) -> Option<Aim> {
         let limit = self.limit_bps?;
-        let useful = scale(self.demand.next_bps?, MARGIN);
-        let goal = scale(self.demand.best_bps, MARGIN).max(useful);
-        (useful > limit).then_some((useful, goal))
+        let useful_bps = scale(self.demand.next_bps?, MARGIN);
+        let goal_bps = scale(self.demand.best_bps, MARGIN).max(useful_bps);
+        (useful_bps > limit).then_some(Aim {
+            useful_bps,
+            goal_bps,
+        })
     }
 
     fn begin_climb(&mut self, now: Duration) {
@@ -337,9 +340,8 @@ impl Reaction<'_> {
         let queue_us = fate
             .arrived_us
             .map_or(0, |arrived| self.queue.of(fate.sent_us, arrived, now));
-        if let Progress::Proved { bps } = self.climb.handle_fate(fate, queue_us, now) {
-            self.proved = Some(bps);
-        }
+        let proved = self.climb.handle_fate(fate, queue_us, now);
+        self.proved = proved.or(self.proved);
         self.closed.extend(self.span.add(fate, queue_us));
     }
 }

@@ -22,6 +22,7 @@ mod feedback;
 mod queue;
 mod sent;
 mod span;
+mod step;
 mod trial;
 
 pub use arrivals::ArrivalLog;
