@@ -251,7 +251,7 @@ mod tests {
                 .collect();
             arrivals.sort_unstable();
             let expected: BTreeMap<u16, i64> =
-                arrivals.iter().map(|(ms, sequence)| (*sequence, *ms as i64 * 4)).collect();
+                arrivals.iter().map(|(ms, sequence)| (*sequence, ms.cast_signed() * 4)).collect();
             let mut found = BTreeMap::new();
             let mut coming = arrivals.into_iter().peekable();
             for ms in 0..1_400_u64 {

@@ -21,9 +21,9 @@ const REST_AFTER_SUCCESS: Duration = Duration::from_secs(2);
 /// A fall so soon after a success proves the climb wrong: the next rests twelve seconds, then twice as long each time.
 const PROVED_WRONG: Duration = Duration::from_secs(8);
 const REST_WRONG: Duration = Duration::from_secs(12);
-const REST_WRONG_MAX: Duration = Duration::from_secs(60);
+const REST_WRONG_MAX: Duration = Duration::from_mins(1);
 /// A success that held so long is trusted.
-const PROVED_RIGHT: Duration = Duration::from_secs(60);
+const PROVED_RIGHT: Duration = Duration::from_mins(1);
 
 /// What a leg's layers cost, bits per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

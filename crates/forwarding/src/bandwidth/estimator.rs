@@ -20,10 +20,10 @@ const BURST: f64 = 0.9;
 /// The same after loss without a queue: there is nothing to empty.
 const KEEP_AFTER_LOSS: f64 = 0.95;
 /// A limit that nothing has touched for so long, with the best layers on, is forgotten.
-const FORGET: Duration = Duration::from_secs(120);
+const FORGET: Duration = Duration::from_mins(2);
 /// A fall so soon after a limit was taken back says that taking it back was wrong: none is for a while.
 const TAKEN_BACK_WRONGLY: Duration = Duration::from_secs(10);
-const DISTRUST: Duration = Duration::from_secs(60);
+const DISTRUST: Duration = Duration::from_mins(1);
 /// Without feedback for this long nothing is tried.
 const FEEDBACK_MAX: Duration = Duration::from_millis(500);
 /// The time of an answer before any is known.

@@ -274,13 +274,14 @@ mod tests {
         let mut lost_between = vec![Some(4); 20];
         lost_between.extend([None, Some(-2), Some(300)]);
         let bytes = written(&message(&lost_between));
-        let chunks = [0b001 << 13 | 20, 0b11 << 14 | 0b00_1010 << 8];
+        // Twenty small deltas; then in two bits each: not received, large, large.
+        let chunks = [0x2014, 0xca00];
         assert_eq!(bytes[..8], [0xff, 0xfa, 0, 23, 0xab, 0xcd, 0xef, 7]);
         assert_eq!(bytes[8..10], u16::to_be_bytes(chunks[0]), "a run");
         assert_eq!(bytes[10..12], u16::to_be_bytes(chunks[1]), "two bits each");
         assert_eq!(bytes[12..32], [4; 20]);
         assert_eq!(bytes[32..], [0xff, 0xfe, 0x01, 0x2c]);
-        let mut alternating = vec![Some(1), None].repeat(7);
+        let mut alternating = [Some(1), None].repeat(7);
         alternating.truncate(14);
         let vector = 0b10_1010_1010_1010_u16 | 0x8000;
         let bytes = written(&message(&alternating));

@@ -197,7 +197,7 @@ mod tests {
         }
         assert!(all.len() > 150);
         for (n, fate) in all.iter().enumerate() {
-            assert_eq!(fate.sent_us, n as i64 * 1_000);
+            assert_eq!(fate.sent_us, i64::try_from(n).unwrap() * 1_000);
             let arrived = (n % 10 != 3).then_some(fate.sent_us + 7_020_000);
             assert_eq!(fate.arrived_us, arrived);
         }
@@ -226,11 +226,12 @@ mod tests {
         let mut log = SentLog::new();
         let mut arrivals = ArrivalLog::new();
         let wrap = Duration::from_millis(64 << 24);
+        let before_wrap = Duration::from_millis((64 << 24) - 200);
         let mut came = Vec::new();
         for n in 0..4 {
             let sequence = log.reserve();
             log.note_sent(sequence, 100, MS * (n * 100));
-            arrivals.handle_packet(sequence, wrap + MS * (n * 100) - MS * 200);
+            arrivals.handle_packet(sequence, before_wrap + MS * (n * 100));
             let message = arrivals.poll_feedback(wrap * 2).unwrap().clone();
             came.extend(fates(&mut log, &message, MS * 500));
         }
