@@ -273,9 +273,6 @@ impl Estimator {
         }
         let limit_before = trial.limit_before;
         self.trial = None;
-        if now < self.distrusts_until {
-            return;
-        }
         match finding {
             Finding::Open | Finding::Over => return,
             Finding::ForeignQueue(queue_us) => {
@@ -283,6 +280,9 @@ impl Estimator {
                 self.detector.forget();
             }
             Finding::RandomLoss(loss) => self.detector.set_inherent_loss(loss),
+        }
+        if now < self.distrusts_until {
+            return;
         }
         self.limit_bps = limit_before;
         self.taken_back_at = Some(now);

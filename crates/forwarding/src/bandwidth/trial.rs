@@ -107,7 +107,10 @@ impl Trial {
         }
         let loss = self.lowered.loss();
         if loss >= before * LOSS_STAYS {
-            return Finding::RandomLoss(loss);
+            // A few packets lost less by chance would make the next second look like congestion again.
+            let packets = f64::from(self.lowered.packets());
+            let deviation = (loss * (1.0 - loss) / packets).sqrt();
+            return Finding::RandomLoss(loss + deviation);
         }
         Finding::Over
     }
