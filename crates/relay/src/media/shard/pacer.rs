@@ -41,7 +41,8 @@ impl Pacer {
     pub(super) fn new(burst: Duration) -> Self {
         Self {
             burst,
-            credit_bytes: 0,
+            // The first packets need no time to have passed.
+            credit_bytes: BURST_BYTES_MIN.cast_signed(),
             at: Duration::ZERO,
             held: VecDeque::new(),
             held_bytes: 0,
