@@ -11,7 +11,6 @@ const PACKET_BYTES: usize = 1_200;
 const UP_AT: f64 = 0.9;
 
 pub struct Hall {
-    pub seed: u64,
     pub now_ms: u64,
     pub dice: Dice,
     pub bottleneck: Bottleneck,
@@ -39,7 +38,6 @@ impl Hall {
         let mut dice = Dice::new(seed);
         let top = dice.between(1_500_000, 3_000_000);
         Self {
-            seed,
             now_ms: 0,
             bottleneck: Bottleneck::new(line),
             estimator: Estimator::new(),
