@@ -95,7 +95,7 @@ impl Hall {
 
     fn play(&mut self) {
         self.choose_layer();
-        if self.now_ms % FRAME_MS != 0 {
+        if !self.now_ms.is_multiple_of(FRAME_MS) {
             return;
         }
         let is_keyframe = self.switches.last() == Some(&self.now_ms);
@@ -115,7 +115,7 @@ impl Hall {
     fn choose_layer(&mut self) {
         if let Some((layer, _)) = self
             .switching
-            .filter(|(_, at)| self.now_ms >= *at && self.now_ms % FRAME_MS == 0)
+            .filter(|(_, at)| self.now_ms >= *at && self.now_ms.is_multiple_of(FRAME_MS))
         {
             self.playing = layer;
             self.switching = None;
@@ -186,7 +186,7 @@ impl Hall {
         for datagram in self.bottleneck.step(self.now_ms, &mut self.dice) {
             self.arrivals.handle_packet(datagram.sequence, clock);
         }
-        if self.now_ms % 50 == 0 {
+        if self.now_ms.is_multiple_of(50) {
             while let Some(feedback) = self.arrivals.poll_feedback(clock) {
                 let mut bytes = Vec::new();
                 feedback.write(&mut bytes);

@@ -42,21 +42,20 @@ impl Line {
         }
     }
 
-    /// The limit, when the router should hear of it.
-    fn news(&mut self, now: Duration) -> Option<Option<u64>> {
+    /// Whether the router should hear of the limit now; then it counts as told.
+    fn has_news(&mut self, now: Duration) -> bool {
         let limit = self.estimator.limit_bps();
         let is_urgent = match (self.told_bps, limit) {
-            (None, None) => return None,
-            (Some(told), Some(limit)) if told == limit => return None,
+            (before, now) if before == now => return false,
             (Some(told), Some(limit)) => limit.abs_diff(told) as f64 >= told as f64 * CHANGE,
             _ => true,
         };
         if !is_urgent && now.saturating_sub(self.told_at) < TELL_INTERVAL {
-            return None;
+            return false;
         }
         self.told_bps = limit;
         self.told_at = now;
-        Some(limit)
+        true
     }
 
     fn falls(&self) -> u64 {
@@ -147,8 +146,8 @@ impl Shard {
         let Some(line) = self.wires.line_mut(id) else {
             return;
         };
-        if let Some(limit) = line.news(now) {
-            let rtp_bps = limit.map(|limit| limit / 100 * RTP_PERCENT);
+        if line.has_news(now) {
+            let rtp_bps = line.told_bps.map(|limit| limit / 100 * RTP_PERCENT);
             let leg = router_leg(id);
             self.router.set_leg_rate(leg, rtp_bps, now, &mut self.wires);
         }

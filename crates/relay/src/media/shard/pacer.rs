@@ -64,7 +64,7 @@ impl Pacer {
         }
         let may = self.credit_bytes > 0;
         if may {
-            self.credit_bytes -= bytes as i64;
+            self.credit_bytes = self.credit_bytes.saturating_sub_unsigned(bytes as u64);
         }
         may
     }

@@ -136,8 +136,8 @@ impl Story {
     /// A frame in every layer, and what follows from it.
     fn play(&mut self) {
         let is_key = std::mem::take(&mut self.keyframe_wanted);
-        for layer in 0..3 {
-            let mut left = FRAME_BYTES[layer];
+        for (layer, bytes) in FRAME_BYTES.into_iter().enumerate() {
+            let mut left = bytes;
             let mut starts = true;
             while left > 0 {
                 let bytes = left.min(PACKET_BYTES);
