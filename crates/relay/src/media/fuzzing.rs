@@ -323,12 +323,16 @@ mod tests {
         let mut stage = Stage::new().expect("offers, plan and legs are good");
         let report = stage.core.report(stage.now);
         assert_eq!((report.legs.len(), report.trunks.len()), (2, 2));
-        let mut packet = vec![0x90, 0xe0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
-        // MID 1, RID f.
-        packet.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x40, b'1', 0xa0, b'f']);
-        packet.extend_from_slice(&[0x10, 0, 0, 0, 0x9d, 0x01, 0x2a]);
-        let (publisher, now) = (stage.legs[0], stage.now);
-        stage.core.take_decrypted(publisher, &packet, false, now);
+        for n in 1..50 {
+            let mut packet = vec![0x90, 0xe0, 0, n, 0, 0, n, 0, 0, 0, 0, 3];
+            // MID 1, RID f; a keyframe.
+            packet.extend_from_slice(&[0xbe, 0xde, 0, 1, 0x40, b'1', 0xa0, b'f']);
+            packet.extend_from_slice(&[0x10, 0, 0, 0, 0x9d, 0x01, 0x2a]);
+            let (publisher, now) = (stage.legs[0], stage.now);
+            stage.core.take_decrypted(publisher, &packet, false, now);
+            stage.pass(5);
+        }
+        let now = stage.now;
         assert_eq!(stage.core.report(now).feeds.len(), 1);
         assert!(
             stage
