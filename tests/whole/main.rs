@@ -6,5 +6,6 @@ mod deployment;
 mod metrics;
 mod networks;
 mod one_relay;
+mod peers;
 mod street_hall;
 mod whole_conference;

@@ -14,6 +14,7 @@ pub mod load;
 pub mod load_process;
 pub mod machine;
 pub mod measure;
+pub mod peers;
 mod proc;
 pub mod relays;
 pub mod report;

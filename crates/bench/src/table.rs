@@ -83,7 +83,7 @@ fn cells(row: &Row) -> Vec<String> {
 }
 
 /// What a reader of the row has to know beside it.
-fn remarks(out: &mut String, row: &Row) {
+pub(crate) fn remarks(out: &mut String, row: &Row) {
     let name = name(row);
     if row.auth_failures > 0 {
         let _ = writeln!(
@@ -144,7 +144,7 @@ fn workers(out: &mut String, row: &Row, rows: &[Row]) {
 }
 
 /// Columns under each other: the first to the left, the rest to the right.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let cell =
         |line: &Vec<String>, column: usize| line.get(column).map_or(0, |cell| cell.chars().count());

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use bench::Row;
 use clap::{Args, Subcommand};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,6 +24,19 @@ pub enum Bench {
         /// The picture.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+    },
+    /// Measure others under the same load: Janus of Debian's package, and an SFU on the async webrtc crate.
+    ///
+    /// Needs root: everything runs in a network namespace, because Janus takes no loopback address. Installs nothing;
+    /// without Janus (apt-get install janus) its rows are missing. A full run takes about fifteen minutes; let nothing
+    /// else run meanwhile.
+    Peers(PeersOptions),
+    /// An SFU on the async webrtc crate, until standard input ends.
+    #[command(hide = true)]
+    WebrtcSfu {
+        /// Address of its HTTP port and of every leg's media port.
+        #[arg(long, default_value = "127.0.0.1")]
+        address: IpAddr,
     },
     /// The publisher and the halls of a measurement; told what to do over standard input.
     #[command(hide = true)]
@@ -56,6 +70,32 @@ pub struct RelayOptions {
     raw: Option<PathBuf>,
 }
 
+/// Options of `bench peers`.
+#[derive(Args)]
+pub struct PeersOptions {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Rows to measure instead of the usual ones, written as for `bench relay`.
+    #[arg(long, value_name = "ROW", value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// Engines to measure instead of all: diemcau, webrtc, "janus tuned", janus.
+    #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
+    engines: Vec<String>,
+    /// Seconds of each window.
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+    /// How often each engine is measured in each row, in turn with the others; figures are medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Write the JSON into this file too.
+    #[arg(long, value_name = "FILE")]
+    raw: Option<PathBuf>,
+    /// The address of the namespace this process is in.
+    #[arg(long, hide = true)]
+    inside: Option<IpAddr>,
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
     if (0.2..=600.0).contains(&seconds) {
@@ -77,6 +117,18 @@ pub fn run(what: Bench) -> Result<ExitCode> {
             raw: options.raw,
         })?,
         Bench::Curve { results, out } => bench::curve::draw(&results, &out)?,
+        Bench::Peers(options) => {
+            return bench::peers::run(&bench::peers::Options {
+                rows: options.rows,
+                engines: options.engines,
+                seconds: options.seconds,
+                rounds: options.rounds,
+                json: options.json,
+                raw: options.raw,
+                inside: options.inside,
+            });
+        }
+        Bench::WebrtcSfu { address } => bench::peers::sfu::run(address)?,
         Bench::Load => bench::load::run()?,
         Bench::Floor => bench::floor::run()?,
     }

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 request on one connection, as every hall makes it from its own browser.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -82,19 +82,42 @@ fn parse(answer: &[u8]) -> Result<Response> {
                 .then(|| value.trim().to_owned())
         })
     };
-    if header("transfer-encoding").is_some() {
-        bail!("the answer is chunked, which this client does not read");
-    }
     let length: Option<usize> = header("content-length").and_then(|length| length.parse().ok());
     ensure!(
         length.is_none_or(|length| length == body.len()),
         "the answer is cut short"
     );
+    let is_chunked =
+        header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     Ok(Response {
         status: status.context("the answer has no status")?,
         location: header("location"),
-        body: body.to_owned(),
+        body: if is_chunked {
+            unchunked(body)?
+        } else {
+            body.to_owned()
+        },
     })
+}
+
+/// RFC 9112 §7.1, without trailers.
+fn unchunked(mut rest: &str) -> Result<String> {
+    let mut body = String::new();
+    loop {
+        let (size, after) = rest
+            .split_once("\r\n")
+            .context("the answer ends in a chunk's size")?;
+        let digits = size.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(digits, 16).context("a chunk's size")?;
+        if size == 0 {
+            return Ok(body);
+        }
+        body.push_str(after.get(..size).context("the answer is cut short")?);
+        let after = after
+            .get(size..)
+            .and_then(|after| after.strip_prefix("\r\n"));
+        rest = after.context("the answer is cut short")?;
+    }
 }
 
 #[cfg(test)]
@@ -110,5 +133,23 @@ mod tests {
         assert_eq!(response.location.as_deref(), Some("/session/7"));
         assert!(parse(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nv=0\n").is_err());
         assert!(parse(b"rubbish").is_err());
+    }
+
+    #[test]
+    fn an_answer_in_chunks_is_put_together() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let read = |body: &str| parse(format!("{head}{body}").as_bytes());
+        let whole = read("4\r\nv=0\n\r\n2;x=y\r\ns=\r\n0\r\n\r\n").expect("an answer");
+        assert_eq!(whole.body, "v=0\ns=");
+        for cut in [
+            "",
+            "4\r\nv=",
+            "4\r\nv=0\n",
+            "4\r\nv=0\n\r\n",
+            "x\r\n",
+            "ffffffffffffffffff\r\n",
+        ] {
+            assert!(read(cut).is_err(), "{cut:?}");
+        }
     }
 }

@@ -42,6 +42,8 @@ pub struct Session {
 pub enum Target {
     /// WHIP and WHEP.
     Whep(Whep),
+    /// A video room of Janus.
+    Janus(crate::peers::Room),
 }
 
 impl Target {
@@ -49,6 +51,7 @@ impl Target {
     pub fn signalling(self) -> Box<dyn Signalling> {
         match self {
             Self::Whep(whep) => Box::new(whep),
+            Self::Janus(room) => Box::new(room),
         }
     }
 }
