@@ -31,7 +31,7 @@ telemetry::metrics! {
         /// Interarrival jitter of a feed's video (RFC 3550 section 6.4.1).
         pub feed_jitter: GaugeVec = "relay_feed_jitter_seconds" by ["site"];
         /// Datagrams dropped since start, by reason: not_ours, stun_refused, from_strangers, not_authentic, unannounced
-        /// and no_track came in, not_sent, socket_refused and pace_full should have gone out.
+        /// and no_track came in, not_sent, worker_behind, socket_refused and pace_full should have gone out.
         pub drops: IntCounterVec = "relay_dropped_total" by ["reason"];
         /// Sessions whose line was found full, so that they get no better layer than it carries.
         pub legs_limited: IntGauge = "relay_legs_limited";
@@ -41,6 +41,12 @@ telemetry::metrics! {
         pub paced: IntCounter = "relay_paced_packets_total";
         /// Bytes of padding sent to find out whether a session's line carries a better layer.
         pub probe_bytes: IntCounter = "relay_probe_bytes_total";
+        /// Bursts sent since start: two datagrams and more to one leg in one system call (UDP GSO).
+        pub bursts: IntCounter = "relay_bursts_sent_total";
+        /// Datagrams in those bursts.
+        pub burst_packets: IntCounter = "relay_burst_packets_sent_total";
+        /// Bursts that the kernel refused, so that their datagrams went one by one.
+        pub bursts_split: IntCounter = "relay_bursts_split_total";
         /// Epoch of the plan in force; 0 before the first.
         pub plan_epoch: IntGauge = "relay_plan_epoch";
         /// Plans refused because their epoch was lower than that of the plan in force.
@@ -69,6 +75,10 @@ pub fn refresher(metrics: RelayMetrics, media: MediaHandle) -> impl Fn() + Send 
             raise_to(&metrics.drops.with_label_values(&[reason]), total);
         }
         metrics.refresh_lines(media.lines());
+        let bursts = media.bursts();
+        raise_to(&metrics.bursts, bursts.sent);
+        raise_to(&metrics.burst_packets, bursts.packets);
+        raise_to(&metrics.bursts_split, bursts.split);
     }
 }
 

@@ -40,6 +40,17 @@ pub struct Lines {
     pub probe_bytes: u64,
 }
 
+/// Datagrams that left together, since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bursts {
+    /// Bursts of two datagrams and more, each one system call.
+    pub sent: u64,
+    /// Datagrams in them.
+    pub packets: u64,
+    /// Bursts that the kernel refused, whose datagrams went one by one.
+    pub split: u64,
+}
+
 impl Drops {
     /// Every reason as a metric's label, with its number.
     pub fn by_reason(&self) -> [(&'static str, u64); 11] {

@@ -1,6 +1,6 @@
 //! The way to the media thread: bounded commands in, snapshots and a change notice out.
 
-use super::{Drops, IceCredentials, Layer, LegId, LegOpened, LegSpec, Lines, MediaError};
+use super::{Bursts, Drops, IceCredentials, Layer, LegId, LegOpened, LegSpec, Lines, MediaError};
 use arc_swap::ArcSwap;
 use protocol::{RelayPlan, RelayReport};
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ pub struct MediaHandle {
     pub(super) report: Arc<ArcSwap<RelayReport>>,
     pub(super) drops: Arc<ArcSwap<Drops>>,
     pub(super) lines: Arc<ArcSwap<Lines>>,
+    pub(super) bursts: Arc<ArcSwap<Bursts>>,
     pub(super) changed: watch::Receiver<u64>,
     pub(super) local_addr: SocketAddr,
 }
@@ -115,6 +116,11 @@ impl MediaHandle {
     /// How the lines of sessions are served; at most half a second old.
     pub fn lines(&self) -> Lines {
         **self.lines.load()
+    }
+
+    /// What left in bursts since start; as old as [`Self::report`].
+    pub fn bursts(&self) -> Bursts {
+        **self.bursts.load()
     }
 
     /// Rises with every change of a feed's, leg's or trunk's state (not with counters).

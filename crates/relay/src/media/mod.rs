@@ -34,7 +34,7 @@ mod tests;
 
 pub use certificate::{CertificateError, MediaCertificate};
 pub use config::MediaConfig;
-pub use drops::{Drops, Lines};
+pub use drops::{Bursts, Drops, Lines};
 pub use forwarding::Layer;
 pub use handle::MediaHandle;
 pub use leg_spec::{

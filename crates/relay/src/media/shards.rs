@@ -18,6 +18,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// What a leg costs at the shard whose thread also takes in what all legs and publishers send, and what at another:
+/// with 50 legs each, measured, the first thread was busy 58 to the other's 42.
+const HERE: usize = 4;
+const THERE: usize = 3;
+
 /// The sending halves.
 pub(super) struct Shards {
     /// The one in the core's own thread; its router is the one that asks for what is missing.
@@ -271,12 +276,11 @@ impl Shards {
         self.tell(leg, LegOrder::Connect(Box::new(connection)))
     }
 
-    /// Chooses the shard with the fewest legs, of equals a worker's: this thread receives besides. Who is only sent
-    /// reports stays here, where those are written.
+    /// Chooses a shard for a leg. Who is only sent reports stays here, where those are written.
     fn place(&mut self, leg: LegId, sending: &Sending) {
-        let fewest = self.loads.iter_mut().enumerate().rev();
         if !matches!(sending, Sending::Reports)
-            && let Some((shard, load)) = fewest.min_by_key(|(_, load)| **load)
+            && let Some(shard) = lightest(&self.loads)
+            && let Some(load) = self.loads.get_mut(shard)
         {
             *load += 1;
             self.placed.insert(leg, shard);
@@ -416,6 +420,30 @@ impl Shards {
                 Ok(())
             }
             None => self.here.apply_to_leg(leg, order),
+        }
+    }
+}
+
+/// The shard that has the least to do, of equals the last: the first one's thread receives besides.
+fn lightest(loads: &[usize]) -> Option<usize> {
+    let weight = |(shard, legs): &(usize, &usize)| **legs * if *shard == 0 { HERE } else { THERE };
+    let shards = loads.iter().enumerate().rev();
+    shards.min_by_key(weight).map(|(shard, _)| shard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lightest;
+
+    #[test]
+    fn legs_are_dealt_out_so_that_all_threads_have_as_much_to_do() {
+        for (workers, expected) in [(1, vec![120]), (2, vec![51, 69]), (3, vec![33, 43, 44])] {
+            let mut loads = vec![0; workers];
+            for _ in 0..120 {
+                let shard = lightest(&loads).expect("a shard");
+                loads[shard] += 1;
+            }
+            assert_eq!(loads, expected);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::handle::{COMMANDS_MAX, Command, MediaHandle};
 use super::intake::Intake;
 use super::threads::Threads;
 use super::transmit::SocketTransmit;
-use super::{Drops, Lines, MediaConfig};
+use super::{Bursts, Drops, Lines, MediaConfig};
 use arc_swap::ArcSwap;
 use mio::{Events, Interest, Poll, Token, Waker};
 use protocol::RelayReport;
@@ -52,6 +52,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
     let report = Arc::new(ArcSwap::from_pointee(RelayReport::default()));
     let drops = Arc::new(ArcSwap::from_pointee(Drops::default()));
     let lines = Arc::new(ArcSwap::from_pointee(Lines::default()));
+    let bursts = Arc::new(ArcSwap::from_pointee(Bursts::default()));
     let (version, changed) = watch::channel(0);
     let media = Thread {
         core,
@@ -61,6 +62,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         report: report.clone(),
         drops: drops.clone(),
         lines: lines.clone(),
+        bursts: bursts.clone(),
         version,
         report_due: now,
         reported_at: now,
@@ -73,6 +75,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         report,
         drops,
         lines,
+        bursts,
         changed,
         local_addr,
     })
@@ -100,6 +103,7 @@ struct Thread {
     report: Arc<ArcSwap<RelayReport>>,
     drops: Arc<ArcSwap<Drops>>,
     lines: Arc<ArcSwap<Lines>>,
+    bursts: Arc<ArcSwap<Bursts>>,
     version: watch::Sender<u64>,
     report_due: Instant,
     reported_at: Instant,
@@ -188,6 +192,7 @@ impl Thread {
             self.report.store(Arc::new(self.core.report(now)));
             self.drops.store(Arc::new(self.core.drops()));
             self.lines.store(Arc::new(self.core.lines()));
+            self.bursts.store(Arc::new(self.core.bursts()));
             self.report_due = now + REPORT_INTERVAL;
             self.reported_at = now;
             if changed {

@@ -12,7 +12,8 @@ const ORDERS_AT_ONCE: usize = 64;
 const FIGURES_INTERVAL: Duration = Duration::from_millis(500);
 /// How soon the core learns that a stream is wanted or no longer wanted.
 const WANTED_INTERVAL: Duration = Duration::from_millis(50);
-/// The longest sleep.
+/// The shortest sleep and the longest. The router's next moment may lie in the past: that must not make a busy loop.
+const SLEEP_MIN: Duration = Duration::from_micros(500);
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
 /// A shard and its end of the queues. Sans-IO but for the thread around it.
@@ -109,7 +110,7 @@ impl Worker {
         due.chain([self.figures_due, self.wanted_due, now + SLEEP_MAX])
             .min()
             .unwrap_or(now)
-            .max(now)
+            .max(now + SLEEP_MIN)
     }
 
     fn apply(&mut self, order: Order) {

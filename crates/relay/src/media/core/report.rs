@@ -2,7 +2,7 @@
 
 use super::Core;
 use super::leg::{Leg, Purpose};
-use crate::media::{Drops, LegId, Lines};
+use crate::media::{Bursts, Drops, LegId, Lines};
 use forwarding::{Kind, StreamId, StreamSpec};
 use protocol::{
     FeedReport, LegReport, LegRole, MediaKind, RelayReport, SiteCode, TrunkDirection, TrunkReport,
@@ -41,6 +41,16 @@ impl Core {
             Purpose::Publish(publisher) => Some(&publisher.session),
             Purpose::Watch(watcher) => Some(&watcher.session),
             Purpose::TrunkDown(_) | Purpose::TrunkUp(_) => None,
+        }
+    }
+
+    /// What left in bursts since start.
+    pub(in crate::media) fn bursts(&self) -> Bursts {
+        let totals = self.shards.totals();
+        Bursts {
+            sent: totals.bursts,
+            packets: totals.in_bursts,
+            split: totals.split,
         }
     }
 

@@ -16,6 +16,7 @@ const RETURN_AFTER: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct OnAir {
     program: Option<SourceId>,
+    floor: Option<SourceId>,
     /// Since when each source of the plan's program list has lived, in the plan's order.
     alive_since: Vec<(SourceId, Option<Instant>)>,
 }
@@ -23,7 +24,17 @@ pub(super) struct OnAir {
 impl Core {
     /// Follows plan and silence; tells the router what changed.
     pub(super) fn point_slots(&mut self, now: Instant) {
+        let before = (self.on_air.program, self.on_air.floor);
         self.choose_program(now);
+        self.on_air.floor = self
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.floor.clone())
+            .map(|site| self.sources.id(&site));
+        // A leg that connects meanwhile is pointed by itself.
+        if before == (self.on_air.program, self.on_air.floor) {
+            return;
+        }
         let watchers: Vec<LegId> = self
             .legs
             .iter()
@@ -86,12 +97,7 @@ impl Core {
 
     /// Points the slots of one leg, those that change.
     pub(super) fn point_leg(&mut self, id: LegId) {
-        let floor = self
-            .plan
-            .as_ref()
-            .and_then(|plan| plan.floor.clone())
-            .map(|site| self.sources.id(&site));
-        let program = self.on_air.program;
+        let (program, floor) = (self.on_air.program, self.on_air.floor);
         let own = match self.legs.get(&id).map(|leg| &leg.purpose) {
             Some(Purpose::Watch(watcher)) => {
                 watcher.site.clone().map(|site| self.sources.id(&site))

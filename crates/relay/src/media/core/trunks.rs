@@ -185,7 +185,6 @@ impl Core {
         let mut due = Vec::new();
         for leg in self.legs.values_mut() {
             let connected = leg.state == LegState::Connected;
-            let ufrag = leg.local.ufrag.clone();
             let Purpose::TrunkUp(dialler) = &mut leg.purpose else {
                 continue;
             };
@@ -209,7 +208,7 @@ impl Core {
                 dialler.checks.pop_front();
             }
             dialler.checks.push_back((transaction, now));
-            let username = format!("{}:{ufrag}", dialler.plan.ice_ufrag);
+            let username = format!("{}:{}", dialler.plan.ice_ufrag, leg.local.ufrag);
             let check = stun::request(
                 transaction,
                 &username,

@@ -100,12 +100,8 @@ impl Cipher {
         match &self.rtp {
             Suite::Gcm { key, salt } => {
                 let (header, rest) = clear.write_header(room)?;
-                let (body, tag_room) = clear.write_body(rest)?;
                 let nonce = gcm_nonce(*salt, ssrc, index);
-                let tag = key
-                    .seal_in_place_separate_tag(nonce, Aad::from(&*header), body)
-                    .map_err(|_| Rejected)?;
-                put(tag_room, tag.as_ref())
+                seal_gcm(key, nonce, header, clear, rest)
             }
             Suite::CmSha1 { key, auth, salt } => {
                 let (packet, tag_room) = room.split_at_mut_checked(clear.len()).ok_or(Rejected)?;
@@ -254,6 +250,33 @@ impl Suite {
             },
         })
     }
+}
+
+/// Seals what follows the header into `room`: out of the ring straight into it, where nothing stands between header and
+/// payload.
+fn seal_gcm(
+    key: &LessSafeKey,
+    nonce: Nonce,
+    header: &[u8],
+    clear: &Clear<'_>,
+    room: &mut [u8],
+) -> Result<(), Rejected> {
+    let aad = Aad::from(header);
+    if clear.osn.is_none() {
+        let (body, tail) = room
+            .split_at_mut_checked(clear.payload.len())
+            .ok_or(Rejected)?;
+        let mut padding = [0; u8::MAX as usize];
+        let padding = clear.write_padding(&mut padding);
+        return key
+            .seal_out_of_place_scatter(nonce, aad, clear.payload, body, padding, tail)
+            .map_err(|_| Rejected);
+    }
+    let (body, tag_room) = clear.write_body(room)?;
+    let tag = key
+        .seal_in_place_separate_tag(nonce, aad, body)
+        .map_err(|_| Rejected)?;
+    put(tag_room, tag.as_ref())
 }
 
 /// RFC 7714 §8.1 and §9.1: zeros, SSRC, index, XOR salt. (SRTCP's 31-bit index fills the low 32 of the 48 bits.)

@@ -62,10 +62,19 @@ impl Clear<'_> {
         }
         let (payload, padding) = after.split_at_mut(self.payload.len());
         payload.copy_from_slice(self.payload);
-        if let Some((count, zeros)) = padding.split_last_mut() {
-            zeros.fill(0);
+        padding.fill(0);
+        if let Some(count) = padding.last_mut() {
             *count = self.padding;
         }
         Ok((body, rest))
+    }
+
+    /// The padding alone, in `zeros`.
+    pub(super) fn write_padding<'z>(&self, zeros: &'z mut [u8; 255]) -> &'z [u8] {
+        let (padding, _) = zeros.split_at_mut(usize::from(self.padding));
+        if let Some(count) = padding.last_mut() {
+            *count = self.padding;
+        }
+        padding
     }
 }

@@ -34,7 +34,8 @@ impl Receiver {
             cipher: Cipher::new(profile, master)?,
             rtp: HashMap::new(),
             rtcp: HashMap::new(),
-            original: Vec::with_capacity(2048),
+            // Most peers send nothing but reports, and need it for nothing.
+            original: Vec::new(),
         })
     }
 

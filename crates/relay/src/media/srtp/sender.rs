@@ -99,18 +99,23 @@ mod tests {
                 padding: 3,
                 transport_sequence: Some((17, 0xabcd)),
             };
-            let mut whole = HEADER.to_vec();
-            whole[17..19].copy_from_slice(&[0xab, 0xcd]);
-            whole.extend_from_slice(b"\x01\x02payload\x00\x00\x03");
-            sender.seal_rtp(&mut whole, 9).expect("sealed");
+            let first = Clear { osn: None, ..clear };
+            for (clear, body) in [
+                (clear, &b"\x01\x02payload\x00\x00\x03"[..]),
+                (first, b"payload\x00\x00\x03"),
+            ] {
+                let mut whole = HEADER.to_vec();
+                whole[17..19].copy_from_slice(&[0xab, 0xcd]);
+                whole.extend_from_slice(body);
+                sender.seal_rtp(&mut whole, 9).expect("sealed");
 
-            let mut room = vec![0xee; sender.sealed_len(clear.len())];
-            sender.seal_rtp_into(&clear, 9, &mut room).expect("sealed");
-            assert_eq!(room, whole);
+                let mut room = vec![0xee; sender.sealed_len(clear.len())];
+                sender.seal_rtp_into(&clear, 9, &mut room).expect("sealed");
+                assert_eq!(room, whole);
 
-            let mut short = room.clone();
-            short.pop();
-            assert_eq!(sender.seal_rtp_into(&clear, 9, &mut short), Err(Rejected));
+                room.pop();
+                assert_eq!(sender.seal_rtp_into(&clear, 9, &mut room), Err(Rejected));
+            }
             let half = Clear {
                 header: &HEADER[..12],
                 ..clear
