@@ -56,18 +56,14 @@ impl Clocks {
     /// A report has come; gives what to add to its NTP time, and whether that is news.
     fn note(&mut self, source: SourceId, ntp: u64, clock: Duration) -> (i64, bool) {
         let difference = self.ntp(clock).wrapping_sub(ntp).cast_signed();
-        match self.by_source.get_mut(&source) {
-            Some(offset) => {
-                let before = offset.current;
-                offset.note(difference, clock);
-                (offset.current, offset.current != before)
-            }
-            None => {
-                self.by_source
-                    .insert(source, Offset::new(difference, clock));
-                (difference, true)
-            }
-        }
+        let Some(offset) = self.by_source.get_mut(&source) else {
+            let first = Offset::new(difference, clock);
+            self.by_source.insert(source, first);
+            return (difference, true);
+        };
+        let before = offset.current;
+        offset.note(difference, clock);
+        (offset.current, offset.current != before)
     }
 
     /// Another publisher, with another clock, speaks for the source from now on.

@@ -16,7 +16,7 @@ pub(in crate::media) fn blocks<'a>(
     let packet = *packet;
     let repeated = count_repeated(packet.payload)?;
     let (mut headers, mut data) = packet.payload.split_at_checked(4 * repeated + 1)?;
-    let lengths = headers.chunks_exact(4).map(|header| length(header));
+    let lengths = headers.chunks_exact(4).map(length);
     lengths
         .sum::<usize>()
         .le(&data.len())
