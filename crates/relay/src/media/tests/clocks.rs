@@ -28,7 +28,12 @@ impl Speaker {
 
     fn speak(&self, world: &mut World, n: u16) {
         let ms = (world.now - self.began).as_millis() as u32;
-        let picture = vp8(VIDEO_SSRC, n, self.video.wrapping_add(90 * ms), n % 25 == 0);
+        let picture = vp8(
+            VIDEO_SSRC,
+            n,
+            self.video.wrapping_add(90 * ms),
+            n.is_multiple_of(25),
+        );
         let sound = opus(AUDIO_SSRC, n, self.audio.wrapping_add(48 * ms), 30);
         world.send_rtp(self.guest, &picture);
         world.send_rtp(self.guest, &sound);

@@ -65,7 +65,7 @@ fn rtx(packet: &[u8], ssrc: u32, sequence: u16) -> Vec<u8> {
     let header = rtp_header_len(packet).expect("RTP");
     let mut again = packet.to_vec();
     again.splice(header..header, [packet[2], packet[3]]);
-    again[1] = packet[1] & 0x80 | 121;
+    again[1] = packet[1] & 0x80 | 0x79;
     again[2..4].copy_from_slice(&sequence.to_be_bytes());
     again[8..12].copy_from_slice(&ssrc.to_be_bytes());
     again
@@ -274,12 +274,12 @@ fn every_packet_is_told_back_to_a_publisher_that_measures_its_line() {
     for n in 0..100u16 {
         let packet = vp8(VIDEO_SSRC, n, 3000 * u32::from(n), n == 0);
         // One in ten is lost on the way; its retransmission has a number of its own.
-        if n % 10 != 9 {
-            world.send_rtp(hub, &extended(packet, &[(5, &number(sent))]));
-        } else {
+        if n % 10 == 9 {
             let again = rtx(&packet, RTX_SSRC, n);
             sent = sent.wrapping_add(1);
             world.send_rtp(hub, &extended(again, &[(5, &number(sent))]));
+        } else {
+            world.send_rtp(hub, &extended(packet, &[(5, &number(sent))]));
         }
         sent = sent.wrapping_add(1);
         world.pass(Duration::from_millis(10));
