@@ -90,8 +90,10 @@ globalThis.sessions = (() => {
     const streams = all
       .filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp')
       .map((entry) => ({ ...entry, codec: codec(entry.codecId) }));
+    const pair = all.find(({ id }) => id === transport?.selectedCandidatePairId);
     return {
       state: pc.connectionState,
+      availableOutgoingBitrate: pair?.availableOutgoingBitrate,
       srtpCipher: transport?.srtpCipher,
       firstPictureMs,
       streams,

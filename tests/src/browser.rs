@@ -234,7 +234,7 @@ impl Page {
     pub async fn publish_layers(&self, url: &str, token: &str, codec: &str) -> Result<Session<'_>> {
         self.open(
             "sessions.publish",
-            json!({ "url": url, "token": token, "codec": codec, "layers": true }),
+            json!({ "url": url, "token": token, "codec": codec, "layers": true, "width": 1280, "height": 720 }),
         )
         .await
     }
@@ -274,6 +274,8 @@ pub struct Statistics {
     pub state: String,
     /// Name of the SRTP cipher, once DTLS is done.
     pub srtp_cipher: Option<String>,
+    /// What the browser thinks its line carries upwards, bits per second.
+    pub available_outgoing_bitrate: Option<f64>,
     /// From asking to the first picture on screen, milliseconds.
     pub first_picture_ms: Option<f64>,
     /// RTP streams, in and out.

@@ -8,11 +8,20 @@ use tests::machine::{self, Turn};
 use tests::namespace::{self, Namespace};
 use tests::needs;
 use tests::process::Process;
-use tests::wait::{DEADLINE, until_within};
+use tests::wait::{DEADLINE, until, until_within};
 
 const CHAIR: &str = "token-of-the-chair";
 const HALL: &str = "token-of-the-hall";
 const HALL_CAMERA: &str = "token-of-the-hall's-camera";
+const CHAIR_CAMERA: &str = "token-of-the-chair's-camera";
+const PROGRAM: &str = "token-of-the-program";
+
+/// Widths of the layers of a picture 1,280 wide.
+const LOW: u32 = 320;
+const BEST: u32 = 1280;
+
+/// A line that carries the lowest layer of the fake camera and sound, but not its best, some 400 kbit/s.
+const NARROW_KBIT: u32 = 250;
 
 /// How long a lossy line is looked at.
 const WATCHED: Duration = Duration::from_mins(1);
@@ -74,6 +83,8 @@ fn configuration(address: &str) -> String {
         token(CHAIR, "hall", chair),
         token(HALL, "hall", hall),
         token(HALL_CAMERA, "watch_site", hall),
+        token(CHAIR_CAMERA, "watch_site", chair),
+        token(PROGRAM, "watch_program", ""),
     ]
     .concat()
 }
@@ -185,4 +196,141 @@ async fn lossy_line(
         assert_eq!(session.close().await?, 200);
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_becomes_narrow_costs_the_best_layer_and_gets_it_back() -> Result<()> {
+    needs!(browser::missing(), namespace::missing());
+    let town = Town::open().await?;
+    let near = Browser::start().await?;
+    let far = Browser::start_in(Some(&town.cable)).await?;
+    let told = narrow_line(&town, &near, &far).await;
+    told.with_context(|| town.relay.log_tail())?;
+    town.close().await
+}
+
+async fn narrow_line(
+    town: &Town,
+    near: &std::sync::Arc<Browser>,
+    far: &std::sync::Arc<Browser>,
+) -> Result<()> {
+    let chair_page = near.page(None).await?;
+    let chair = chair_page
+        .publish_layers(&town.url("/whip/CHAIR")?, CHAIR, "H264")
+        .await?;
+    let screen_page = far.page(None).await?;
+    let screen = screen_page.play(&town.url("/whep/HALL")?, HALL).await?;
+    screen.is_wide(BEST).await?;
+    publishes_all(&chair).await?;
+
+    town.cable.narrow(NARROW_KBIT)?;
+    let narrower = async || {
+        let now = screen.statistics().await?;
+        let width = now.first("video").map_or(0, |video| video.frame_width);
+        Ok((width > 0 && width < BEST).then_some(width))
+    };
+    let (width, dropped) = until("smaller picture", narrower).await?;
+    screen.decodes(30).await?;
+
+    town.cable.widen()?;
+    let back = screen.is_wide(BEST).await?;
+    println!(
+        "narrow: {width} pixels wide after {} ms; wide again: the best layer back after {} ms",
+        dropped.as_millis(),
+        back.as_millis()
+    );
+    for session in [chair, screen] {
+        assert_eq!(session.close().await?, 200);
+    }
+    Ok(())
+}
+
+/// Waits until the camera sends its best layer: Chromium begins with the lowest.
+async fn publishes_all(camera: &Session<'_>) -> Result<()> {
+    let all = async || {
+        let now = camera.statistics().await?;
+        let sends = |width| {
+            now.streams
+                .iter()
+                .any(|s| s.kind == "video" && s.frame_width == width && s.packets_sent > 100)
+        };
+        Ok((sends(LOW) && sends(BEST)).then_some(()))
+    };
+    let outcome = until("all layers from the camera", all).await;
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.context(format!("{:#?}", camera.statistics().await?))),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_in_three_layers_is_small_in_a_tile_and_whole_on_air() -> Result<()> {
+    needs!(browser::missing(), namespace::missing());
+    let town = Town::open().await?;
+    let near = Browser::start().await?;
+    let told = tile_and_air(&town, &near).await;
+    told.with_context(|| town.relay.log_tail())?;
+    town.close().await
+}
+
+async fn tile_and_air(town: &Town, near: &std::sync::Arc<Browser>) -> Result<()> {
+    let chair_page = near.page(None).await?;
+    let chair = chair_page
+        .publish_layers(&town.url("/whip/CHAIR")?, CHAIR, "H264")
+        .await?;
+    publishes_all(&chair).await?;
+    let (tile_page, air_page) = (near.page(None).await?, near.page(None).await?);
+    let tile = tile_page
+        .play(&town.url("/whep/CHAIR/return?layer=low")?, CHAIR_CAMERA)
+        .await?;
+    let air = air_page.play(&town.url("/whep/program")?, PROGRAM).await?;
+    let (small, whole) = (tile.is_wide(LOW).await?, air.is_wide(BEST).await?);
+    println!(
+        "tile {LOW} pixels wide after {} ms, on air {BEST} after {} ms",
+        small.as_millis(),
+        whole.as_millis()
+    );
+    tile.decodes(30).await?;
+    assert_eq!(
+        tile.statistics()
+            .await?
+            .first("video")
+            .map(|v| v.frame_width),
+        Some(LOW)
+    );
+
+    // The tile is opened large, and closed again.
+    for (layer, width) in [("best", BEST), ("low", LOW)] {
+        let asked_before = chair.statistics().await?.keyframe_requests();
+        let frozen_before = frozen(&tile).await?;
+        assert_eq!(tile.ask_layer(layer).await?, 204);
+        let switched = tile.is_wide(width).await?;
+        tile.decodes(30).await?;
+        let asked = chair.statistics().await?.keyframe_requests() - asked_before;
+        let frozen = frozen(&tile).await? - frozen_before;
+        println!(
+            "{layer}: {width} pixels wide after {} ms, {asked} keyframe requests, frozen {frozen:.3} s",
+            switched.as_millis()
+        );
+        assert!(asked <= 2, "{asked} keyframe requests for one switch");
+        assert!(frozen < 0.5, "the switch froze the tile for {frozen} s");
+    }
+    assert_eq!(
+        air.statistics()
+            .await?
+            .first("video")
+            .map(|v| v.frame_width),
+        Some(BEST)
+    );
+    for session in [chair, tile, air] {
+        assert_eq!(session.close().await?, 200);
+    }
+    Ok(())
+}
+
+async fn frozen(session: &Session<'_>) -> Result<f64> {
+    let now = session.statistics().await?;
+    Ok(now
+        .first("video")
+        .map_or(0.0, |video| video.total_freezes_duration))
 }
