@@ -87,7 +87,7 @@ mod tests {
         assert!((79_000..=85_000).contains(&bits), "{bits}");
         assert!((9.9..=10.6).contains(&frames), "{frames}");
         let mut young = RateMeter::default();
-        young.count(1_000, 1, Duration::from_millis(9_000));
+        young.count(1_000, 1, Duration::from_secs(9));
         young.count(1_000, 1, Duration::from_millis(9_490));
         let (bits, _) = young.rates(Duration::from_millis(9_500));
         assert_eq!(bits, 32_000, "two packets in half a second");

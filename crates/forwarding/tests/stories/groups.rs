@@ -174,7 +174,7 @@ fn a_stream_of_bursts_is_held_no_longer_than_the_bound() {
     assert!(stage.out.sent.is_empty(), "the frame is not whole");
     let due = ms(200) + limits::GROUP_HOLD;
     assert_eq!(stage.router.next_timeout(), Some(due));
-    let just_before = due - Duration::from_micros(1);
+    let just_before = due.saturating_sub(Duration::from_micros(1));
     stage.router.handle_timeout(just_before, &mut stage.out);
     assert!(stage.out.sent.is_empty());
     stage.router.handle_timeout(due, &mut stage.out);

@@ -253,7 +253,7 @@ fn layers_share_the_clock_of_their_camera() {
     );
     let report = stage.out.reports.last().unwrap();
     let at_frame = ntp(late).wrapping_sub(report.ntp).cast_signed();
-    let ticks = (i128::from(at_frame) * 90_000 >> 32) as u32;
+    let ticks = ((i128::from(at_frame) * 90_000) >> 32) as u32;
     let error = after
         .timestamp()
         .wrapping_sub(report.rtp.wrapping_add(ticks));
