@@ -114,7 +114,8 @@ fn table() -> Vec<Rule> {
             ]],
             &[],
         ),
-        // It measures relays from outside; what it knows of them is their certificate and how they read offers.
+        // It measures relays from outside; what it knows of them is their certificate and how they read offers. The SFU
+        // it holds up beside them is an ordinary service: tokio, axum, webrtc.
         rule(
             "bench",
             &[&[
@@ -126,7 +127,7 @@ fn table() -> Vec<Rule> {
                 "planner",
                 "diemcau",
             ]],
-            &["tokio", "axum", "reqwest", "forwarding"],
+            &["reqwest", "forwarding"],
         ),
         rule("console", &[OUTSIDE, &others(&["console"])], CHANCE),
         rule(
