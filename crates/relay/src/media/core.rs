@@ -47,7 +47,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The owner of every leg, trunk and stream of a relay.
 pub(super) struct Core {
     legs_max: usize,
-    legs: HashMap<LegId, Leg>,
+    /// Boxed, or half of the map would be room for legs of two kilobytes that are not there.
+    legs: HashMap<LegId, Box<Leg>>,
     by_ufrag: HashMap<String, LegId>,
     by_address: HashMap<SocketAddr, LegId>,
     dtls: Dtls,

@@ -65,7 +65,7 @@ impl Core {
     /// A child says what it wants.
     pub(super) fn handle_want(&mut self, id: LegId, subtype: u8, data: &[u8]) {
         let is_child = |leg: &super::Leg| matches!(leg.purpose, Purpose::TrunkDown(_));
-        if !self.legs.get(&id).is_some_and(is_child) {
+        if !self.legs.get(&id).is_some_and(|leg| is_child(leg)) {
             return;
         }
         let Some((wanted, ssrcs)) = want::read(subtype, data) else {

@@ -177,8 +177,8 @@ impl Core {
     }
 
     fn control_room_legs(&self) -> usize {
-        let is_room = |leg: &&Leg| matches!(&leg.purpose, Purpose::Watch(watcher) if watcher.role != LegRole::Watch);
-        self.legs.values().filter(is_room).count()
+        let is_room = |leg: &Leg| matches!(&leg.purpose, Purpose::Watch(watcher) if watcher.role != LegRole::Watch);
+        self.legs.values().filter(|leg| is_room(leg)).count()
     }
 
     pub(super) fn add_leg(
@@ -214,7 +214,7 @@ impl Core {
             receiver: None,
             packets_received: 0,
         };
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         self.version += 1;
         id
     }

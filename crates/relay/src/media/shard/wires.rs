@@ -19,7 +19,8 @@ const REPORTS_REMEMBERED: usize = 8;
 
 /// The sending half of every connected leg. The router's [`Sink`].
 pub(in crate::media) struct Wires {
-    by_leg: LegMap<Wire>,
+    /// Boxed: a map's room doubles, and most of that would be empty wires of a kilobyte and more.
+    by_leg: LegMap<Box<Wire>>,
     pub(in crate::media) departures: Departures,
     cname: String,
     started_at: Instant,
@@ -102,7 +103,7 @@ impl Wires {
             round_trip: None,
             reports: VecDeque::new(),
         };
-        self.by_leg.insert(leg, wire);
+        self.by_leg.insert(leg, Box::new(wire));
     }
 
     /// How a leg is served; `None` for one that is not connected.
