@@ -87,11 +87,7 @@ pub(super) fn a_certificate_other_than_the_offers_ends_the_leg() {
 
 #[test]
 pub(super) fn a_peer_may_move_with_a_verified_check() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));

@@ -35,11 +35,7 @@ pub(super) fn has(compounds: &[Vec<u8>], wanted: impl Fn(&Item<'_>) -> bool) -> 
 
 #[test]
 pub(super) fn a_hall_sees_and_hears_another_one() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     for i in 0..20u16 {
@@ -139,11 +135,7 @@ pub(super) fn chromium_gets_gcm_and_an_old_device_what_it_can() {
 
 #[test]
 pub(super) fn a_lost_packet_is_sent_again_bit_by_bit() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     for i in 0..5u16 {
@@ -175,11 +167,7 @@ pub(super) fn a_lost_packet_is_sent_again_bit_by_bit() {
 
 #[test]
 pub(super) fn a_hall_that_lost_its_picture_gets_the_publisher_to_send_a_keyframe() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
@@ -216,11 +204,7 @@ pub(super) fn a_hole_in_what_a_publisher_sends_is_asked_for_and_reported() {
 
 #[test]
 pub(super) fn sender_reports_keep_picture_and_sound_in_step() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 90_000, true));

@@ -2,18 +2,14 @@
 
 use super::guest::vp8;
 use super::media::video;
-use super::world::{VIDEO_SSRC, World, plan};
+use super::world::{VIDEO_SSRC, World};
 use crate::media::srtp::rtp_seq_ssrc;
 use protocol::LegRole;
 use std::time::Duration;
 
 #[test]
 pub(super) fn a_restarted_encoder_is_a_new_stream_and_the_picture_goes_on() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
@@ -74,11 +70,7 @@ pub(super) fn a_publisher_that_restarts_again_and_again_is_slowed_down() {
 
 #[test]
 pub(super) fn a_publisher_that_jumps_in_its_numbering_is_seen_again() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let hall = world.watcher(relay, LegRole::Watch, Some("A"));
     world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
@@ -95,11 +87,7 @@ pub(super) fn a_publisher_that_jumps_in_its_numbering_is_seen_again() {
 
 #[test]
 pub(super) fn a_hall_that_floods_is_limited_and_its_neighbour_is_not() {
-    let mut world = World::new();
-    let relay = world.relay();
-    world.relays[relay]
-        .core
-        .set_plan(plan(1, &["HUB"], vec![], vec![]), world.now);
+    let (mut world, relay) = World::with_program("HUB");
     let hub = world.publisher(relay, "HUB");
     let a = world.publisher(relay, "A");
     let hall = world.watcher(relay, LegRole::Watch, Some("B"));

@@ -80,6 +80,15 @@ impl World {
         }
     }
 
+    /// A world with one relay, whose plan has this site's feed for the program.
+    pub(crate) fn with_program(site: &str) -> (Self, usize) {
+        let mut world = Self::new();
+        let relay = world.relay();
+        let plan = plan(1, &[site], vec![], vec![]);
+        world.relays[relay].core.set_plan(plan, world.now);
+        (world, relay)
+    }
+
     /// A relay at 10.0.0.`n`:5004.
     pub(crate) fn relay(&mut self) -> usize {
         let n = self.relays.len() as u8 + 1;
