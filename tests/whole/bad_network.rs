@@ -1,6 +1,7 @@
 //! A hall on a bad line: packets get lost, the line becomes narrow, and only what must suffer suffers.
 
 use anyhow::{Context, Result};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tests::browser::{self, Browser, Session};
@@ -141,22 +142,25 @@ impl<'a> Watch<'a> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_loses_a_packet_in_twenty_freezes_neither_picture() -> Result<()> {
-    needs!(browser::missing(), namespace::missing());
+/// Tells a story of a town, with a browser beside its relay and one at the far end of the cable.
+async fn tell(
+    story: impl AsyncFnOnce(&Town, &Arc<Browser>, &Arc<Browser>) -> Result<()>,
+) -> Result<()> {
     let town = Town::open().await?;
     let near = Browser::start().await?;
     let far = Browser::start_in(Some(&town.cable)).await?;
-    let told = lossy_line(&town, &near, &far).await;
+    let told = story(&town, &near, &far).await;
     told.with_context(|| town.relay.log_tail())?;
     town.close().await
 }
 
-async fn lossy_line(
-    town: &Town,
-    near: &std::sync::Arc<Browser>,
-    far: &std::sync::Arc<Browser>,
-) -> Result<()> {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_loses_a_packet_in_twenty_freezes_neither_picture() -> Result<()> {
+    needs!(browser::missing(), namespace::missing());
+    tell(lossy_line).await
+}
+
+async fn lossy_line(town: &Town, near: &Arc<Browser>, far: &Arc<Browser>) -> Result<()> {
     let chair_page = near.page(None).await?;
     let chair = chair_page
         .publish(&town.url("/whip/CHAIR")?, CHAIR, "H264")
@@ -201,19 +205,10 @@ async fn lossy_line(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_becomes_narrow_costs_the_best_layer_and_gets_it_back() -> Result<()> {
     needs!(browser::missing(), namespace::missing());
-    let town = Town::open().await?;
-    let near = Browser::start().await?;
-    let far = Browser::start_in(Some(&town.cable)).await?;
-    let told = narrow_line(&town, &near, &far).await;
-    told.with_context(|| town.relay.log_tail())?;
-    town.close().await
+    tell(narrow_line).await
 }
 
-async fn narrow_line(
-    town: &Town,
-    near: &std::sync::Arc<Browser>,
-    far: &std::sync::Arc<Browser>,
-) -> Result<()> {
+async fn narrow_line(town: &Town, near: &Arc<Browser>, far: &Arc<Browser>) -> Result<()> {
     let chair_page = near.page(None).await?;
     let chair = chair_page
         .publish_layers(&town.url("/whip/CHAIR")?, CHAIR, "H264")
@@ -273,7 +268,7 @@ async fn a_hall_in_three_layers_is_small_in_a_tile_and_whole_on_air() -> Result<
     town.close().await
 }
 
-async fn tile_and_air(town: &Town, near: &std::sync::Arc<Browser>) -> Result<()> {
+async fn tile_and_air(town: &Town, near: &Arc<Browser>) -> Result<()> {
     let chair_page = near.page(None).await?;
     let chair = chair_page
         .publish_layers(&town.url("/whip/CHAIR")?, CHAIR, "H264")
