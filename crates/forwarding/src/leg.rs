@@ -1,6 +1,6 @@
 //! A neighbour: a trunk or a set of slots, with what it may still ask for.
 
-use crate::limits::{RESEND_BURST_BYTES, RESEND_BYTES_PER_S};
+use crate::limits::{LOSSY_FROM, LOSSY_UNTIL, RESEND_BURST_BYTES, RESEND_BYTES_PER_S};
 use crate::outlet::Outlet;
 use crate::slot::Slot;
 use crate::trunk::Trunk;
@@ -15,6 +15,7 @@ pub(crate) struct Leg {
     pub(crate) resends: Budget,
     /// What its line carries, bit/s; `None`: unknown.
     pub(crate) rate_bps: Option<u64>,
+    pub(crate) loss: Loss,
     pub(crate) role: Role,
 }
 
@@ -32,8 +33,15 @@ impl Leg {
             stats: LegStats::default(),
             resends: Budget::default(),
             rate_bps: None,
+            loss: Loss::default(),
             role,
         }
+    }
+
+    /// Whether what repairs its losses is worth sending before it asks. On a line that was found full more packets
+    /// would only make more of them late.
+    pub(crate) fn repeats_ahead(&self) -> bool {
+        self.loss.is_lossy && self.rate_bps.is_none()
     }
 
     pub(crate) fn trunk(&self) -> Option<&Trunk> {
@@ -106,6 +114,27 @@ impl Leg {
     }
 }
 
+/// How much a leg's line loses, smoothed over the reports of its receiver.
+#[derive(Debug, Default)]
+pub(crate) struct Loss {
+    /// In 1/65,536.
+    share: u32,
+    is_lossy: bool,
+}
+
+impl Loss {
+    /// Takes in the fraction of a receiver report, in 1/256.
+    pub(crate) fn note(&mut self, fraction_lost: u8) {
+        self.share = (self.share * 7 + u32::from(fraction_lost) * 256) / 8;
+        let bound = if self.is_lossy {
+            LOSSY_UNTIL
+        } else {
+            LOSSY_FROM
+        };
+        self.is_lossy = self.share >= u32::from(bound) * 256;
+    }
+}
+
 /// A token bucket of bytes.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -140,6 +169,20 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_lossy_when_it_goes_on_losing_and_until_it_has_stopped() {
+        let mut loss = Loss::default();
+        let mut told = |fraction_lost, times| {
+            (0..times).for_each(|_| loss.note(fraction_lost));
+            loss.is_lossy
+        };
+        assert!(!told(2, 100), "less than a packet in a hundred");
+        assert!(!told(10, 1), "once is chance");
+        assert!(told(13, 6), "a packet in twenty");
+        assert!(told(3, 100), "a packet in a hundred keeps it");
+        assert!(!told(0, 20));
+    }
 
     #[test]
     fn a_budget_allows_a_burst_and_then_its_rate() {

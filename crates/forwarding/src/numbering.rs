@@ -93,10 +93,21 @@ impl Numbering {
         newest_first.find(|segment| segment.first <= index)
     }
 
+    /// The highest index used; 0 when none is.
+    pub(crate) fn newest(&self) -> u64 {
+        self.next - 1
+    }
+
     /// What was sent (or would have been, had it come) as this number.
     pub(crate) fn find(&self, number: u16) -> Option<Sent> {
-        let highest = self.next - 1;
-        let index = sequence::nearest(highest, number).filter(|index| *index <= highest)?;
+        self.at(sequence::nearest(self.newest(), number)?)
+    }
+
+    /// What was sent (or would have been, had it come) under this index.
+    pub(crate) fn at(&self, index: u64) -> Option<Sent> {
+        if !self.is_used(index) {
+            return None;
+        }
         let segment = self.segment(index)?;
         Some(Sent {
             stream: segment.stream,

@@ -17,6 +17,7 @@ impl<S: Sink> Outlet<'_, S> {
                 self.stats.bytes += packet.len() as u64;
             }
             Why::Again => self.stats.resends += 1,
+            Why::Ahead => self.stats.repeats += 1,
             Why::Filling => self.stats.filling_bytes += packet.len() as u64,
         }
         self.sink.take(Action::Send(packet));
@@ -32,8 +33,10 @@ impl<S: Sink> Outlet<'_, S> {
 pub(crate) enum Why {
     /// It is new to the leg.
     First,
-    /// The leg asked for it again.
+    /// The leg asked for it again, or told that it did not arrive.
     Again,
+    /// It may not have arrived.
+    Ahead,
     /// To fill the leg's line.
     Filling,
 }

@@ -4,6 +4,7 @@ mod feedback;
 mod figures;
 mod layers;
 mod media;
+mod repeats;
 mod routes;
 mod streams;
 mod upstream;
@@ -13,6 +14,7 @@ use crate::limits::{LEGS_MAX, STREAMS_MAX};
 use crate::slab::{Key, Slab};
 use crate::stream::Stream;
 use crate::{Codec, Kind, Layer, LegId, SourceId, StreamId};
+use repeats::Repeats;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -74,6 +76,7 @@ pub struct Router {
     now: Duration,
     /// Streams that hold packets for their frame, the earliest deadline first.
     held: Vec<StreamId>,
+    repeats: Repeats,
     /// Nothing else is due before.
     wake: Option<Duration>,
     /// When layers are chosen anew.
@@ -103,6 +106,7 @@ impl Router {
             sources: BTreeMap::new(),
             now: Duration::ZERO,
             held: Vec::new(),
+            repeats: Repeats::default(),
             wake: None,
             review_due: None,
             ask: Vec::new(),

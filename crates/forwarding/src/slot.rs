@@ -1,5 +1,6 @@
 //! A slot: one m-line of a browser or WHEP leg, whose content changes and whose numbering does not.
 
+mod repairs;
 mod sending;
 mod timing;
 
@@ -9,6 +10,7 @@ use crate::outlet::{Outlet, SenderCount, Why};
 use crate::ring::Stored;
 use crate::stream::{Batch, SlotLink, Stream};
 use crate::{Kind, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
+use repairs::Repairs;
 use std::time::Duration;
 use timing::Timing;
 
@@ -41,6 +43,7 @@ pub(crate) struct Slot {
     count: SenderCount,
     /// Index of the next retransmission packet.
     next_rtx: u64,
+    pub(crate) repairs: Repairs,
 }
 
 impl Slot {
@@ -61,6 +64,7 @@ impl Slot {
             next_frame_number: 0,
             count: SenderCount::default(),
             next_rtx: 1,
+            repairs: Repairs::default(),
         }
     }
 
@@ -87,6 +91,11 @@ impl Slot {
         self.wanted == Some(stream.spec.source)
             && self.spec.kind == stream.kind()
             && self.spec.payload_types.get(stream.spec.codec).is_some()
+    }
+
+    /// Whether it sends packets of this SSRC, or retransmissions.
+    pub(crate) fn sends(&self, ssrc: u32) -> bool {
+        self.spec.ssrc == ssrc || self.spec.rtx.is_some_and(|rtx| rtx.ssrc == ssrc)
     }
 
     /// Whether packets of a stream concern it.

@@ -78,8 +78,10 @@ pub struct LegStats {
     pub packets: u64,
     /// Bytes of those before SRTP.
     pub bytes: u64,
-    /// Packets resent.
+    /// Packets resent: asked for, or told as lost.
     pub resends: u64,
+    /// Copies sent in case the original or its repetition is lost.
+    pub repeats: u64,
     /// Bytes sent only to fill the line, so that its estimate can find more room.
     pub filling_bytes: u64,
     /// Sequence numbers asked for that no ring holds (any more, or yet).

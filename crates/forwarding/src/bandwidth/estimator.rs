@@ -4,7 +4,7 @@ use super::climb::{Climb, Demand, MARGIN, scale};
 use super::detector::{Detector, LOSS_MAX, Verdict};
 use super::feedback::Feedback;
 use super::queue::QueueDelay;
-use super::sent::{Fate, SentLog};
+use super::sent::{Content, Fate, SentLog};
 use super::span::{OpenSpan, Span};
 use super::step::{Aim, Before};
 use super::trial::{Finding, Trial};
@@ -121,9 +121,9 @@ impl Estimator {
         }
     }
 
-    /// The transport-wide sequence number of the next packet.
-    pub fn reserve(&mut self) -> u16 {
-        self.sent.reserve()
+    /// The transport-wide sequence number of the next packet, and what that carries; `None`: padding alone.
+    pub fn reserve(&mut self, content: Option<Content>) -> u16 {
+        self.sent.reserve(content)
     }
 
     /// A packet with such a number leaves, `bytes` long as a datagram.
@@ -137,8 +137,9 @@ impl Estimator {
         self.demand = demand;
     }
 
-    /// The leg tells what became of packets.
-    pub fn handle_feedback(&mut self, feedback: &Feedback, now: Duration) {
+    /// The leg tells what became of packets. What those carried that it tells as missing, for the first time, is added to
+    /// `lost`: it may only be late.
+    pub fn handle_feedback(&mut self, feedback: &Feedback, now: Duration, lost: &mut Vec<Content>) {
         self.feedback_at = Some(now);
         let Self { sent, .. } = self;
         let mut newest_us = None;
@@ -152,6 +153,7 @@ impl Estimator {
         };
         sent.handle_feedback(feedback, now, &mut |fate| {
             newest_us = fate.arrived_us.map(|_| fate.sent_us).or(newest_us);
+            lost.extend(fate.content.filter(|_| fate.arrived_us.is_none()));
             rest.take(&fate, now);
         });
         let Reaction { closed, proved, .. } = rest;

@@ -29,3 +29,4 @@ pub use arrivals::ArrivalLog;
 pub use climb::Demand;
 pub use estimator::{Estimator, Figures};
 pub use feedback::{Feedback, Malformed};
+pub use sent::Content;

@@ -2,15 +2,25 @@
 
 use super::feedback::{Feedback, TICK_US};
 use crate::sequence::nearest;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Packets remembered, a power of two: a second at 10 Mbit/s, four at a program's rate. Feedback comes after a round
-/// trip and a tenth of a second; what it tells about older packets is ignored. Eight bytes each.
-const SENT_MAX: u64 = 1_024;
+/// Packets remembered, a power of two: half a second at 10 Mbit/s, two at a program's rate. Feedback comes after a round
+/// trip and a tenth of a second; what it tells about older packets is ignored. Sixteen bytes each.
+const SENT_MAX: u64 = 512;
 /// The first number is not zero, so that numbers told about just before it stay positive.
 const FIRST: u64 = 1 << 16;
 /// Reference times are 24 bits of 64 ms.
 const REFERENCE_US: i64 = 64_000;
+
+/// What a packet carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// The SSRC it left under.
+    pub ssrc: u32,
+    /// Its number in the stream; in a retransmission packet that of the one it repeats.
+    pub number: u16,
+}
 
 /// The packets sent to one leg, by transport-wide sequence number.
 #[derive(Debug)]
@@ -27,7 +37,18 @@ struct Entry {
     /// Microseconds, wrapping after an hour: an entry lives for seconds.
     sent_us: u32,
     bytes: u16,
+    /// The content's.
+    number: u16,
+    ssrc: Option<NonZeroU32>,
     state: State,
+}
+
+impl Entry {
+    fn content(&self) -> Option<Content> {
+        let ssrc = self.ssrc?.get();
+        let number = self.number;
+        Some(Content { ssrc, number })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +72,8 @@ pub(super) struct Fate {
     pub(super) arrived_us: Option<i64>,
     /// It was told as missing before.
     pub(super) was_missing: bool,
+    /// `None`: padding alone.
+    pub(super) content: Option<Content>,
 }
 
 impl SentLog {
@@ -62,12 +85,16 @@ impl SentLog {
         }
     }
 
-    /// The number of the next packet.
-    pub(super) fn reserve(&mut self) -> u16 {
+    /// The number of the next packet, which carries this.
+    pub(super) fn reserve(&mut self, content: Option<Content>) -> u16 {
         let sequence = self.next;
         self.next += 1;
         // The number that goes out of memory here may never have left.
-        self.entry(sequence).state = State::Done;
+        *self.entry(sequence) = Entry {
+            number: content.map_or(0, |content| content.number),
+            ssrc: content.and_then(|content| NonZeroU32::new(content.ssrc)),
+            ..Entry::default()
+        };
         sequence as u16
     }
 
@@ -81,11 +108,10 @@ impl SentLog {
         let Some(sequence) = nearest(self.next - 1, sequence).filter(|s| self.remembers(*s)) else {
             return;
         };
-        *self.entry(sequence) = Entry {
-            sent_us: now.as_micros() as u32,
-            bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
-            state: State::Flying,
-        };
+        let entry = self.entry(sequence);
+        entry.sent_us = now.as_micros() as u32;
+        entry.bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+        entry.state = State::Flying;
     }
 
     /// Tells the fate of every packet the message says something new about, by ascending number.
@@ -125,6 +151,7 @@ impl SentLog {
                 sent_us: now_us.cast_signed() - i64::from(age),
                 arrived_us,
                 was_missing,
+                content: entry.content(),
             };
             visit(fate);
         }
@@ -173,7 +200,7 @@ mod tests {
         let mut told = Vec::new();
         for n in 0..count {
             let now = Duration::from_millis(n);
-            let sequence = log.reserve();
+            let sequence = log.reserve(None);
             log.note_sent(sequence, 1_000, now);
             if arrives(n) {
                 arrivals.handle_packet(sequence, now + MS * 7_020);
@@ -207,7 +234,7 @@ mod tests {
     fn numbers_wrap_and_what_was_never_sent_has_no_fate() {
         let mut log = SentLog::new();
         for _ in 0..65_530 {
-            log.reserve();
+            log.reserve(None);
         }
         let messages = exchange(&mut log, 120, |_| true);
         let known: usize = messages
@@ -229,7 +256,7 @@ mod tests {
         let before_wrap = Duration::from_millis((64 << 24) - 200);
         let mut came = Vec::new();
         for n in 0..4 {
-            let sequence = log.reserve();
+            let sequence = log.reserve(None);
             log.note_sent(sequence, 100, MS * (n * 100));
             arrivals.handle_packet(sequence, before_wrap + MS * (n * 100));
             let message = arrivals.poll_feedback(wrap * 2).unwrap().clone();
@@ -247,7 +274,7 @@ mod tests {
         ) {
             let mut log = SentLog::new();
             for n in 0..sent {
-                let sequence = log.reserve();
+                let sequence = log.reserve(None);
                 log.note_sent(sequence, 1_200, Duration::from_millis(n));
             }
             let mut arrived = 0;

@@ -5,7 +5,7 @@ use crate::leg::{Leg, Role};
 use crate::limits::RESEND_BATCH_MAX;
 use crate::outlet::{Outlet, Sent};
 use crate::slab::{Key, Slab};
-use crate::stream::Stream;
+use crate::stream::{SlotLink, Stream};
 use crate::trunk::Trunk;
 use crate::{Action, LegId, Sink, StreamId};
 use std::time::Duration;
@@ -23,16 +23,17 @@ impl Router {
         sink: &mut impl Sink,
     ) {
         let now = self.advance(now);
-        let leg = self
-            .leg_keys
-            .get(&leg)
-            .and_then(|key| self.legs.get_mut(*key));
-        let Some(leg) = leg.filter(|leg| leg.sends(ssrc)) else {
+        let key = self.leg_keys.get(&leg).copied();
+        let leg = key.and_then(|key| Some((key, self.legs.get_mut(key)?)));
+        let Some((key, leg)) = leg.filter(|(_, leg)| leg.sends(ssrc)) else {
             self.unknown_feedback += 1;
             return;
         };
         for number in sequences {
-            resend(leg, ssrc, *number, &self.streams, now, sink);
+            let sent = resend(leg, ssrc, *number, &self.streams, now, sink);
+            if let Some((slot, index)) = sent.filter(|_| leg.repeats_ahead()) {
+                self.repeats.second(SlotLink { leg: key, slot }, index, now);
+            }
         }
     }
 
@@ -80,6 +81,7 @@ impl Router {
     pub fn handle_timeout(&mut self, now: Duration, sink: &mut impl Sink) {
         let now = self.advance(now);
         self.flush_due(now, sink);
+        self.send_repeats(now, sink);
         if self.review_due.is_some_and(|due| due <= now) {
             self.review_layers(now, sink);
         }
@@ -109,7 +111,12 @@ impl Router {
     /// When [`Self::handle_timeout`] should be called next, at the latest; `None`: no need.
     /// May be earlier than anything is due, and may lie in the past.
     pub fn next_timeout(&self) -> Option<Duration> {
-        let dues = [self.wake, self.next_flush(), self.review_due];
+        let dues = [
+            self.wake,
+            self.next_flush(),
+            self.review_due,
+            self.repeats.due(),
+        ];
         dues.into_iter().flatten().min()
     }
 }
@@ -141,6 +148,7 @@ fn is_awaited(stream: &Stream, legs: &Slab<Leg>) -> bool {
     })
 }
 
+/// Sends a packet again; gives slot and index if a slot did.
 fn resend(
     leg: &mut Leg,
     ssrc: u32,
@@ -148,18 +156,18 @@ fn resend(
     streams: &Slab<Stream>,
     now: Duration,
     sink: &mut impl Sink,
-) {
+) -> Option<(usize, u64)> {
     let found = find(leg, ssrc, number).and_then(|sent| {
         let stream = streams.get(sent.stream.0)?;
         Some((stream, stream.ring.get(sent.unwrapped)?, sent.index))
     });
     let Some((stream, stored, index)) = found else {
         leg.stats.resends_missing += 1;
-        return;
+        return None;
     };
     if !leg.resends.take(stored.len(), now) {
         leg.stats.resends_limited += 1;
-        return;
+        return None;
     }
     let mut out = Outlet {
         leg: leg.id,
@@ -167,11 +175,14 @@ fn resend(
         sink,
     };
     match &mut leg.role {
-        Role::Trunk(_) => Trunk::resend(stream, stored, index, &mut out),
+        Role::Trunk(_) => {
+            Trunk::resend(stream, stored, index, &mut out);
+            None
+        }
         Role::Slots(slots) => {
-            if let Some(slot) = slots.iter_mut().find(|slot| slot.spec.ssrc == ssrc) {
-                slot.resend(stored, index, &mut out);
-            }
+            let position = slots.iter().position(|slot| slot.spec.ssrc == ssrc)?;
+            slots.get_mut(position)?.resend(stored, index, &mut out);
+            Some((position, index))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A packet comes in and goes out.
 
 use super::feedback::ask;
+use super::repeats::Repeats;
 use super::{Arrival, Router};
 use crate::leg::Leg;
 use crate::reception::SenderInfo;
@@ -30,6 +31,7 @@ impl Router {
         };
         let mut out = Way {
             legs: &mut self.legs,
+            repeats: &mut self.repeats,
             sink,
         };
         if stream.must_flush(&placed.0, placed.1) {
@@ -59,6 +61,7 @@ impl Router {
         if let Some(stream) = self.streams.get_mut(stream.0) {
             let mut out = Way {
                 legs: &mut self.legs,
+                repeats: &mut self.repeats,
                 sink,
             };
             out.send_group(stream, now);
@@ -126,6 +129,7 @@ impl Router {
 /// The way out to all legs.
 struct Way<'a, S> {
     legs: &'a mut Slab<Leg>,
+    repeats: &'a mut Repeats,
     sink: &'a mut S,
 }
 
@@ -161,12 +165,18 @@ impl<S: Sink> Way<'_, S> {
         let mut is_awaited = false;
         let mut links = std::mem::take(&mut stream.slots);
         links.retain(|link| {
-            let leg = self.legs.get_mut(link.leg);
-            let Some((slot, mut out)) = leg.and_then(|leg| leg.slot_out(link.slot, self.sink))
-            else {
+            let Some(leg) = self.legs.get_mut(link.leg) else {
                 return false;
             };
+            let repeats_ahead = leg.repeats_ahead();
+            let Some((slot, mut out)) = leg.slot_out(link.slot, self.sink) else {
+                return false;
+            };
+            let newest_before = slot.newest();
             slot.forward(stream, batch, now, &mut out);
+            if repeats_ahead {
+                self.repeats.follow(*link, slot, newest_before, now);
+            }
             is_awaited |= slot.awaits(stream.id);
             slot.follows(stream.id)
         });

@@ -71,6 +71,16 @@ impl Slot {
         self.numbering.find(number)
     }
 
+    /// What was sent under this index.
+    pub(crate) fn at(&self, index: u64) -> Option<Sent> {
+        self.numbering.at(index)
+    }
+
+    /// The highest index sent; 0 when none was.
+    pub(crate) fn newest(&self) -> u64 {
+        self.numbering.newest()
+    }
+
     /// Sends a packet again: in a retransmission packet, else bit-identical.
     pub(crate) fn resend(&mut self, stored: &Stored, index: u64, out: &mut Outlet<'_, impl Sink>) {
         let Some(segment) = self.numbering.segment(index).copied() else {
@@ -81,6 +91,25 @@ impl Slot {
                 self.retransmit(stored, index, &segment, Why::Again, out);
             }
             None => self.send(stored, index, &segment, Why::Again, out),
+        }
+    }
+
+    /// Whether it has retransmission packets for what it sent under this index.
+    pub(crate) fn can_repeat(&self, index: u64) -> bool {
+        let segment = self.numbering.segment(index);
+        segment.is_some_and(|segment| segment.rewrite.rtx_payload_type.is_some())
+    }
+
+    /// Sends a packet in a retransmission packet, though nobody asked.
+    pub(crate) fn repeat(
+        &mut self,
+        stored: &Stored,
+        index: u64,
+        why: Why,
+        out: &mut Outlet<'_, impl Sink>,
+    ) {
+        if let Some(segment) = self.numbering.segment(index).copied() {
+            self.retransmit(stored, index, &segment, why, out);
         }
     }
 
@@ -98,6 +127,9 @@ impl Slot {
             return 0;
         };
         let (rtx_ssrc, rtx_index) = self.next_rtx();
+        if why != Why::Filling {
+            self.repairs.note_sent(index, why == Why::Again);
+        }
         let header = SlotHeader {
             payload_type,
             sequence: rtx_index as u16,

@@ -171,7 +171,7 @@ impl Hall {
     }
 
     fn send(&mut self, bytes: usize, is_media: bool) {
-        let sequence = self.estimator.reserve();
+        let sequence = self.estimator.reserve(None);
         let now = self.now();
         self.estimator.note_sent(sequence, bytes, now);
         self.bottleneck.push(Datagram {
@@ -207,7 +207,8 @@ impl Hall {
             let mut feedback = Feedback::default();
             feedback.read(&bytes).expect("what was written is read");
             let now = self.now();
-            self.estimator.handle_feedback(&feedback, now);
+            self.estimator
+                .handle_feedback(&feedback, now, &mut Vec::new());
         }
     }
 }

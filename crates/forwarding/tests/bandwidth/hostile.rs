@@ -20,7 +20,7 @@ proptest! {
         for (mut bytes, ms) in messages {
             let mut last = 0;
             for _ in 0..20 {
-                last = estimator.reserve();
+                last = estimator.reserve(None);
                 estimator.note_sent(last, 1_200, now);
             }
             // Mostly about packets that were sent, so that it gets anywhere.
@@ -29,7 +29,7 @@ proptest! {
             bytes[2] = 0;
             now += Duration::from_millis(ms);
             if feedback.read(&bytes).is_ok() {
-                estimator.handle_feedback(&feedback, now);
+                estimator.handle_feedback(&feedback, now, &mut Vec::new());
             }
             estimator.set_demand(Demand { next_bps: Some(2_000_000), best_bps: 4_000_000 });
             padding += estimator.poll_padding(now);

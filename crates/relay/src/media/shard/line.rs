@@ -3,7 +3,7 @@
 use super::pacer::{Pacer, STEP};
 use super::{Shard, router_leg};
 use crate::media::LegId;
-use forwarding::bandwidth::{Demand, Estimator};
+use forwarding::bandwidth::{Content, Demand, Estimator};
 use std::time::Duration;
 
 /// The router hears of a limit that moved by this share, at once.
@@ -108,16 +108,23 @@ impl Shard {
         let clock = self.clock();
         let wires = &mut self.wires;
         let mut feedback = std::mem::take(&mut wires.feedback);
+        let mut lost = std::mem::take(&mut wires.lost);
         if let Some(line) = wires.line_mut(id)
             && feedback.read(message).is_ok()
         {
             let falls = line.falls();
-            line.estimator.handle_feedback(&feedback, clock);
+            line.estimator.handle_feedback(&feedback, clock, &mut lost);
             let falls = line.falls() - falls;
             wires.departures.totals.limit_falls += falls;
         }
         wires.feedback = feedback;
         self.look_after(id, clock);
+        for Content { ssrc, number } in lost.drain(..) {
+            let leg = router_leg(id);
+            self.router
+                .handle_loss(leg, ssrc, number, clock, &mut self.wires);
+        }
+        self.wires.lost = lost;
     }
 
     /// Looks at the lines that need it, when it is time.

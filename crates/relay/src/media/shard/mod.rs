@@ -138,7 +138,10 @@ impl Shard {
                 router.handle_keyframe_request(leg, ssrc, clock, wires);
             }
             LegOrder::Feedback(message) => self.handle_feedback(id, &message),
-            LegOrder::Block(block) => wires.note_block(id, block),
+            LegOrder::Block(block) => {
+                router.note_leg_loss(leg, block.fraction_lost);
+                wires.note_block(id, block);
+            }
             LegOrder::RoundTrip(round_trip) => wires.note_round_trip(id, round_trip),
             LegOrder::Rtcp(compound) => wires.send_rtcp(id, compound),
         }

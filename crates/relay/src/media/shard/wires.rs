@@ -8,7 +8,7 @@ use crate::media::leg_map::LegMap;
 use crate::media::rtcp::{Block, Writer};
 use crate::media::srtp::{Clear, Sender};
 use crate::media::transmit::Transmit;
-use forwarding::bandwidth::Feedback;
+use forwarding::bandwidth::{Content, Feedback};
 use forwarding::{Action, Packet, SenderReport, Sink, StreamId};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -29,6 +29,8 @@ pub(in crate::media) struct Wires {
     pub(super) attention: Attention,
     /// Kept between messages for its room.
     pub(super) feedback: Feedback,
+    /// The same for what a message tells as lost.
+    pub(super) lost: Vec<Content>,
     /// The router's requests, answered once it returns.
     pub(in crate::media) wishes: Vec<Wish>,
     /// Kept between sender reports for its room.
@@ -77,6 +79,7 @@ impl Wires {
             now,
             attention: Attention::default(),
             feedback: Feedback::default(),
+            lost: Vec::new(),
             wishes: Vec::new(),
             compound: Vec::new(),
         }
@@ -214,7 +217,7 @@ impl Wires {
         let len = wire.sender.sealed_len(clear.len());
         let number = match (packet.transport_sequence_at, wire.line.as_deref_mut()) {
             (Some(at), Some(line)) => {
-                let number = line.estimator.reserve();
+                let number = line.estimator.reserve(content(packet));
                 clear.transport_sequence = Some((at, number));
                 let limit = line.estimator.limit_bps();
                 let clock = self.now.saturating_duration_since(self.started_at);
@@ -305,6 +308,17 @@ impl Wires {
         self.seal_rtcp(leg, &mut compound.0);
         self.compound = compound.0;
     }
+}
+
+/// What a packet with a transport-wide number carries; `None`: padding alone.
+fn content(packet: &Packet<'_>) -> Option<Content> {
+    let number = match (packet.osn, packet.resend) {
+        (Some(original), _) => original,
+        (None, false) => packet.index as u16,
+        (None, true) => return None,
+    };
+    let ssrc = packet.ssrc;
+    Some(Content { ssrc, number })
 }
 
 impl Sink for Wires {
