@@ -7,6 +7,7 @@ mod hostile;
 mod layers;
 mod publisher;
 mod recorder;
+mod repeats;
 mod retransmission;
 mod simulation;
 mod slots;

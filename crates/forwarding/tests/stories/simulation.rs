@@ -1,7 +1,7 @@
 //! Properties that hold whatever the lines do. A failure prints its seed.
 
 use crate::publisher::Publisher;
-use crate::recorder::{Sent, full_slot, ms, slot};
+use crate::recorder::{RTX, Sent, full_slot, ms, slot};
 use crate::world::{Line, World};
 use forwarding::{Kind, Layer, LegId, SourceId};
 use proptest::prelude::*;
@@ -61,10 +61,25 @@ fn run(world: &mut World) {
             let now = ms(world.now);
             world.router.pad(hall, bytes as usize, now, &mut world.out);
         }
+        lose_a_packet(world);
         world.step(true);
     }
     for _ in 0..DRAIN_MS {
         world.step(false);
+    }
+}
+
+/// A hall reports loss, and tells of some packet, or its copy, that it did not arrive.
+fn lose_a_packet(world: &mut World) {
+    let hall = LegId(world.dice.roll(u64::from(HALLS)) as u32);
+    let (fraction_lost, number) = (world.dice.roll(20), world.dice.roll(1_000));
+    let ssrc = VIDEO_SLOT | RTX * world.dice.roll(2) as u32;
+    if world.dice.roll(20) == 0 {
+        world.router.note_leg_loss(hall, fraction_lost as u8);
+        let now = ms(world.now);
+        world
+            .router
+            .handle_loss(hall, ssrc, number as u16, now, &mut world.out);
     }
 }
 
