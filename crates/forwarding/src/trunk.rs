@@ -1,6 +1,6 @@
 //! A neighbour relay: streams pass with their numbering unchanged.
 
-use crate::limits::{PAUSED_KEEPALIVE_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
+use crate::limits::{PAUSED_KEEPALIVE_PACKETS, RING_PACKETS, SUBSCRIPTIONS_MAX, TRUNK_SSRCS_MAX};
 use crate::outlet::{Outlet, SenderCount, Sent, Why};
 use crate::ring::Stored;
 use crate::stream::{Batch, Stream, TrunkLink};
@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// An SSRC does not begin this close to the wrap: were all packets before it lost, the receiver
 /// would guess a rollover counter of zero for ever (RFC 3711 §3.3.1).
 const BEGIN_MAX: u64 = 0xffff - 16;
+
+/// A source that comes back this far behind what was sent is taken for a stale one. It holds what a ring does twice over;
+/// whatever seems further behind lies ahead, over the wrap.
+const STALE_PACKETS: u64 = 2 * RING_PACKETS as u64;
 
 /// What a trunk wants, and what each SSRC has used up of its numbers.
 #[derive(Debug, Default)]
@@ -47,12 +51,14 @@ impl Sending {
         }
     }
 
-    /// Continues under a stream opened anew, above everything used before.
+    /// Continues under a stream opened anew, above everything used before: the source may have gone on for any time
+    /// meanwhile. The other end finds the rollover counter by trying.
     fn adopt(&mut self, stream: &Stream, unwrapped: u64) -> Option<()> {
-        let index = sequence::nearest(self.highest, unwrapped as u16)?;
-        if index <= self.highest {
+        let behind = u64::from((self.highest as u16).wrapping_sub(unwrapped as u16));
+        if behind < STALE_PACKETS {
             return None;
         }
+        let index = self.highest + (1 << 16) - behind;
         self.stream = stream.id;
         self.shift = index.cast_signed() - unwrapped.cast_signed();
         self.floor = index;

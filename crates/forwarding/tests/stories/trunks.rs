@@ -72,6 +72,27 @@ fn a_source_that_comes_back_never_reuses_a_number() {
 }
 
 #[test]
+fn a_source_that_comes_back_is_carried_however_far_it_went_on() {
+    let mut hall = Publisher::video(1, 11);
+    let (mut router, mut out) = trunk(&hall);
+    let id = router.stream_by_ssrc(11).unwrap();
+    let last = hall.frame(true, 1, 0).start;
+    router.handle_rtp(id, &hall.sent[last], ms(0), &mut out);
+    router.close_stream(id);
+    for frame in 0..40_000 {
+        hall.frame(false, 1, frame);
+    }
+    let id = router.open_stream(hall.spec, ms(160_000)).unwrap();
+    for n in [40_000, 39_999] {
+        router.handle_rtp(id, &hall.sent[n], ms(160_000), &mut out);
+    }
+    let indices: Vec<_> = out.sent.iter().map(|sent| sent.index).collect();
+    assert_eq!(indices, [1_000, 41_000]);
+    let unsendable = router.leg_stats(CHILD).unwrap().unsendable;
+    assert_eq!(unsendable, 1, "what lies before its return has no number");
+}
+
+#[test]
 fn a_paused_feed_keeps_the_rollover_counter_in_step() {
     let mut hall = Publisher::video(1, 11);
     let (mut router, mut out) = trunk(&hall);
