@@ -7,9 +7,8 @@ use std::time::Duration;
 /// memory (a full ring of 1,200-byte packets holds 600 KiB).
 pub const RING_PACKETS: usize = 512;
 
-/// The farthest a stream may jump forward. A paused feed sends one packet per 8,192 sequence
-/// numbers at least, so that both ends keep the SRTP rollover counter (RFC 3711 §3.3.1); twice that
-/// survives the loss of one of them. A jump beyond it is refused: only a new SSRC may do so.
+/// The farthest a stream that flows may jump forward. A jump beyond it is refused: only a new SSRC
+/// may do so, and a paused stream: any number of the few packets that keep it alive may be lost.
 pub const FORWARD_JUMP_MAX: u64 = 16_384;
 
 /// A trunk whose source is paused still gets one packet when this many sequence numbers passed.

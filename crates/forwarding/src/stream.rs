@@ -123,11 +123,16 @@ impl Stream {
         let Some(highest) = self.highest else {
             return Ok(sequence::first(sequence));
         };
-        let sequence = sequence::nearest(highest, sequence).ok_or(Arrival::BehindWindow)?;
-        if sequence > highest + FORWARD_JUMP_MAX {
+        let near = sequence::nearest(highest, sequence).ok_or(Arrival::BehindWindow)?;
+        let is_behind = near + RING_PACKETS as u64 <= highest;
+        // Of a paused stream nobody knows how many packets passed, so that what seems behind lies ahead, over the wrap.
+        let sequence = match (self.is_resuming, is_behind) {
+            (true, true) => near + (1 << 16),
+            (false, true) => return Err(Arrival::BehindWindow),
+            (_, false) => near,
+        };
+        if !self.is_resuming && sequence > highest + FORWARD_JUMP_MAX {
             Err(Arrival::BeyondWindow)
-        } else if sequence + RING_PACKETS as u64 <= highest {
-            Err(Arrival::BehindWindow)
         } else if self.ring.get(sequence).is_some() {
             Err(Arrival::Duplicate)
         } else {

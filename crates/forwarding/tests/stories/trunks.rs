@@ -129,7 +129,7 @@ fn a_trunk_does_not_begin_just_before_the_wrap() {
 }
 
 #[test]
-fn a_jump_of_a_paused_feed_is_taken_and_a_wilder_one_refused() {
+fn a_long_jump_is_taken_and_a_wilder_one_refused() {
     let mut hall = Publisher::video(1, 11);
     let (mut router, mut out) = trunk(&hall);
     let id = router.stream_by_ssrc(11).unwrap();
@@ -145,6 +145,39 @@ fn a_jump_of_a_paused_feed_is_taken_and_a_wilder_one_refused() {
     let stats = router.stream_stats(id, ms(1)).unwrap();
     assert_eq!((stats.behind_window, stats.beyond_window), (1, 1));
     assert_eq!(stats.holes_open + stats.holes_lost, 16_382);
+}
+
+#[test]
+fn a_paused_feed_is_followed_over_lost_keep_alives() {
+    let mut hall = Publisher::video(1, 11);
+    let (mut router, mut out) = trunk(&hall);
+    let id = router.stream_by_ssrc(11).unwrap();
+    for frame in 0..110_000 {
+        hall.frame(false, 1, frame);
+    }
+    let mut arrive =
+        |router: &mut Router, n: usize| router.handle_rtp(id, &hall.sent[n], ms(0), &mut out);
+    assert_eq!(arrive(&mut router, 0), Arrival::Accepted);
+    router.set_paused(id, Some(100_000));
+    let two_lost = 3 * limits::PAUSED_KEEPALIVE_PACKETS as usize;
+    let four_lost = two_lost + 5 * limits::PAUSED_KEEPALIVE_PACKETS as usize;
+    for n in [two_lost, two_lost - 1, four_lost] {
+        assert_eq!(arrive(&mut router, n), Arrival::Accepted, "{n}");
+    }
+    router.set_paused(id, None);
+    let live = four_lost + 40_000;
+    for n in [live, live + 1, live - 1] {
+        assert_eq!(arrive(&mut router, n), Arrival::Accepted, "{n}");
+    }
+    assert_eq!(
+        arrive(&mut router, live + 1 - limits::RING_PACKETS),
+        Arrival::BehindWindow,
+        "it flows again"
+    );
+    let stats = router.stream_stats(id, ms(1)).unwrap();
+    assert_eq!((stats.holes_open, stats.holes_lost), (0, 0));
+    let newest = out.sent.iter().map(|sent| sent.index).max();
+    assert_eq!(newest, Some(1_000 + live as u64 + 1));
 }
 
 #[test]
