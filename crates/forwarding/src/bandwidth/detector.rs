@@ -35,7 +35,7 @@ const LONG: usize = 16;
 const PACKETS_MIN: u32 = 5;
 
 /// What a span says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// The link carries what is sent.
     Calm,
@@ -43,8 +43,8 @@ pub(super) enum Verdict {
     Unsure,
     /// A queue stands: the link is full, and this is what it delivers.
     Queue { capacity_bps: u64 },
-    /// Much is lost, for long, without a queue.
-    Loss { capacity_bps: u64 },
+    /// Much is lost, for long, without a queue: this share, 0 to 1.
+    Loss { capacity_bps: u64, loss: f64 },
 }
 
 /// Judges span after span.
@@ -212,8 +212,11 @@ impl Detector {
             let recent = Span::sum(self.newest(count));
             if recent.sending_us >= LOSS_US && self.loses_for_certain(recent) {
                 // The longer window may still hold what was before.
-                let capacity_bps = Span::sum(self.newest(RECENT)).delivered_bps();
-                return Verdict::Loss { capacity_bps };
+                let newest = Span::sum(self.newest(RECENT));
+                return Verdict::Loss {
+                    capacity_bps: newest.delivered_bps(),
+                    loss: newest.loss(),
+                };
             }
         }
         Verdict::Unsure

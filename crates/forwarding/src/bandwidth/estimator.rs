@@ -239,7 +239,7 @@ impl Estimator {
                 let keep = if is_burst { KEEP_AFTER_BURST } else { KEEP };
                 scale(capacity_bps, keep)
             }
-            Verdict::Loss { capacity_bps } => {
+            Verdict::Loss { capacity_bps, .. } => {
                 self.figures.fell_for_loss += 1;
                 scale(capacity_bps, KEEP_AFTER_LOSS)
             }
@@ -252,11 +252,7 @@ impl Estimator {
         if since.is_some_and(|since| since < TAKEN_BACK_WRONGLY) {
             self.distrusts_until = now + DISTRUST;
         }
-        let loss = self
-            .detector
-            .last_second()
-            .map_or(0.0, |second| second.loss());
-        self.trial = Trial::begin(verdict, loss, self.limit_bps, self.trial.take());
+        self.trial = Trial::begin(verdict, self.limit_bps, self.trial.take());
         let keep_bps = keep_bps.max(LIMIT_MIN_BPS);
         self.limit_bps = Some(self.limit_bps.map_or(keep_bps, |limit| limit.min(keep_bps)));
         self.met_congestion = true;

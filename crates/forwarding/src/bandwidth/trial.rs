@@ -51,13 +51,12 @@ impl Trial {
     /// Begins with a verdict; `before` is an earlier trial that it goes on.
     pub(super) fn begin(
         verdict: Verdict,
-        loss: f64,
         limit: Option<u64>,
         before: Option<Self>,
     ) -> Option<Self> {
         let (sign, capacity_bps) = match verdict {
             Verdict::Queue { capacity_bps } => (Sign::Queue, capacity_bps),
-            Verdict::Loss { capacity_bps } => (Sign::Loss(loss), capacity_bps),
+            Verdict::Loss { capacity_bps, loss } => (Sign::Loss(loss), capacity_bps),
             Verdict::Calm | Verdict::Unsure => return before,
         };
         Some(Self {
@@ -135,7 +134,7 @@ mod tests {
     }
 
     fn trial(verdict: Verdict, spans: impl Iterator<Item = Span>) -> Finding {
-        let mut trial = Trial::begin(verdict, 0.2, None, None).unwrap();
+        let mut trial = Trial::begin(verdict, None, None).unwrap();
         spans
             .map(|span| trial.observe(span, 25_000))
             .find(|finding| *finding != Finding::Open)
@@ -147,6 +146,7 @@ mod tests {
     };
     const LOSS: Verdict = Verdict::Loss {
         capacity_bps: 1_000_000,
+        loss: 0.2,
     };
 
     #[test]

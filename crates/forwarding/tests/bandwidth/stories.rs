@@ -137,6 +137,21 @@ fn behind_a_cap_the_layer_that_fits_stays_and_probes_hurt_nobody() {
 }
 
 #[test]
+fn a_policer_there_from_the_beginning_is_not_taken_for_chance() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.line().rate_bps = hall.top_bps() * dice.between(30, 60) / 100;
+        hall.line().bucket_bytes = 4_000.0;
+        hall.line().queue_ms = 0;
+        hall.run_for(10);
+        println!("seed {seed}: {}", state(&hall));
+        holds!(limit(&hall) < hall.top_bps(), "{}", state(&hall));
+        holds!(hall.estimator.figures().taken_back == 0, "{}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
 fn random_loss_of_five_percent_costs_no_layer() {
     each(|seed, dice| {
         let line = Line {
