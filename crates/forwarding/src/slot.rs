@@ -282,7 +282,7 @@ impl Slot {
     }
 
     /// A gap wider than the ring can never be repaired: it is taken for a switch instead of
-    /// making the receiver ask for thousands of packets.
+    /// making the receiver ask for thousands of packets. What it waits for already goes first.
     fn begin_again(
         &mut self,
         stream: &Stream,
@@ -291,8 +291,10 @@ impl Slot {
         out: &mut Outlet<'_, impl Sink>,
     ) {
         self.stop();
-        self.waiting = Some(stream.id);
-        self.try_start(stream, batch, now, out);
+        if self.waiting.is_none() {
+            self.waiting = Some(stream.id);
+            self.try_start(stream, batch, now, out);
+        }
     }
 }
 

@@ -290,6 +290,19 @@ fn a_gap_no_ring_can_fill_is_taken_for_a_switch() {
 }
 
 #[test]
+fn a_slot_turned_away_stays_so_when_what_it_played_comes_back_from_an_outage() {
+    let mut stage = Stage::new();
+    stage.point(A, 0);
+    stage.a(true, 0);
+    stage.a.frame(false, 600, 40);
+    stage.point(B, 2_500);
+    assert_eq!(stage.a(true, 2_600).len(), 0, "it is to show B");
+    let view = stage.router.slot(HALL, 0).unwrap();
+    assert_eq!((view.playing, view.waiting), (None, Some(stage.b_id)));
+    assert_eq!(stage.b(true, 2_700).len(), 3);
+}
+
+#[test]
 fn numbers_go_on_over_many_wraps() {
     let mut stage = Stage::new();
     stage.point(A, 0);
