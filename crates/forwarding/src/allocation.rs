@@ -100,6 +100,8 @@ pub(crate) struct Wish {
     pub(crate) layer_max: Layer,
     /// What it shows, or is about to.
     pub(crate) current: Option<Layer>,
+    /// What it is sent meanwhile.
+    pub(crate) playing: Option<Layer>,
     /// Not so soon after the line forced it down.
     pub(crate) may_rise: bool,
     pub(crate) choice: Option<Rung>,
@@ -111,12 +113,14 @@ pub(crate) struct Allocation {
     pub(crate) wishes: [Option<Wish>; SLOTS_MAX],
     /// Sound and whatever else goes to it anyway, bit/s.
     pub(crate) fixed_bps: u64,
+    /// What goes to it now, sound included, bit/s.
+    pub(crate) flowing_bps: u64,
 }
 
 /// What a leg's slots take, bit/s of RTP, sound included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LegDemand {
-    /// What they play now.
+    /// What they play, or will when the keyframe that they wait for is there.
     pub playing_bps: u64,
     /// The least they would take with one better layer somewhere; `None` when all play the best
     /// they ask for.
@@ -153,6 +157,11 @@ impl Allocation {
         }
     }
 
+    /// Whether so much more flows than the line carries that the keyframe of a lower layer would wait behind it.
+    pub(crate) fn is_jammed(&self, rate_bps: Option<u64>) -> bool {
+        rate_bps.is_some_and(|rate| rate.saturating_mul(2) < self.flowing_bps)
+    }
+
     /// What the slots take, now and if they could.
     pub(crate) fn demand(&self) -> LegDemand {
         let wishes = || self.wishes.iter().flatten();
@@ -181,6 +190,12 @@ impl Allocation {
 }
 
 impl Wish {
+    /// Whether a lower layer is to follow what it is sent.
+    pub(crate) fn goes_down(&self) -> bool {
+        self.choice
+            .is_some_and(|rung| Some(rung.layer) < self.playing)
+    }
+
     fn current_rung(&self) -> Option<&Rung> {
         self.ladder
             .rungs()
@@ -229,6 +244,7 @@ mod tests {
             ladder: ladder(rates),
             layer_max: Layer::BEST,
             current: current.map(Layer),
+            playing: current.map(Layer),
             may_rise: true,
             choice: None,
         }

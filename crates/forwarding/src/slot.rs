@@ -122,12 +122,9 @@ impl Slot {
         }
     }
 
-    /// Its line forced it down; what plays stops if the line is jammed.
-    pub(crate) fn fall(&mut self, is_jammed: bool, now: Duration) {
+    /// Its line forced it down.
+    pub(crate) fn fall(&mut self, now: Duration) {
         self.fell_at = Some(now);
-        if is_jammed && self.waiting.is_some() {
-            self.stop();
-        }
     }
 
     pub(crate) fn may_rise(&self, now: Duration) -> bool {

@@ -84,10 +84,10 @@ impl Router {
         let mut allocation = Allocation::default();
         for (index, slot) in leg.slots().iter().enumerate() {
             let playing = slot.playing.and_then(|id| self.streams.get(id.0));
+            let playing_bps = playing.map_or(0, |stream| stream.rung(now).bps);
+            allocation.flowing_bps += playing_bps;
             match slot.spec.kind {
-                Kind::Audio => {
-                    allocation.fixed_bps += playing.map_or(0, |stream| stream.rung(now).bps);
-                }
+                Kind::Audio => allocation.fixed_bps += playing_bps,
                 Kind::Video => allocation.add(self.wish(index, slot, now)),
             }
         }
@@ -96,13 +96,12 @@ impl Router {
 
     fn wish(&self, index: usize, slot: &Slot, now: Duration) -> Wish {
         let ladder = self.ladder(slot, now);
-        let shown = [slot.waiting, slot.playing].into_iter().flatten();
-        let current = shown
-            .filter_map(|id| ladder.find(id))
-            .map(|rung| rung.layer);
+        let layer = |stream: Option<StreamId>| Some(ladder.find(stream?)?.layer);
+        let playing = layer(slot.playing);
         Wish {
             slot: index,
-            current: { current }.next(),
+            current: layer(slot.waiting).or(playing),
+            playing,
             layer_max: slot.spec.layer_max,
             may_rise: slot.may_rise(now),
             choice: None,
@@ -131,7 +130,7 @@ impl Router {
         };
         let rate_bps = self.legs.get(key).and_then(|leg| leg.rate_bps);
         allocation.decide(rate_bps);
-        let is_jammed = rate_bps.is_some_and(|rate| 2 * rate < allocation.demand().playing_bps);
+        let is_jammed = allocation.is_jammed(rate_bps);
         for wish in allocation.wishes.into_iter().flatten() {
             let link = SlotLink {
                 leg: key,
@@ -141,8 +140,14 @@ impl Router {
                 .choice
                 .is_some_and(|rung| Some(rung.layer) < wish.current);
             self.turn(link, wish.choice.map(|rung| rung.stream), now);
-            if let Some(slot) = self.slot_mut(link).filter(|_| falls && rate_bps.is_some()) {
-                slot.fall(is_jammed, now);
+            let Some(slot) = self.slot_mut(link) else {
+                continue;
+            };
+            if falls && rate_bps.is_some() {
+                slot.fall(now);
+            }
+            if is_jammed && wish.goes_down() {
+                slot.stop();
             }
         }
         self.settle_sound(key, now);

@@ -365,6 +365,21 @@ fn a_jammed_line_is_sent_no_more_of_the_old_layer() {
 }
 
 #[test]
+fn a_line_that_jams_before_the_lower_layer_is_there_is_sent_no_more_of_the_old_one() {
+    let mut stage = Stage::with_hall(&[slot(Kind::Video, SLOT)]);
+    stage.run(4_000);
+    stage.rate(Some(300_000));
+    assert_eq!(stage.playing(0), Some(2), "until the keyframe is there");
+    stage.key_due = [false; 3];
+    stage.run(FRAME);
+    stage.rate(Some(180_000));
+    assert_eq!(stage.playing(0), None, "the middle layer still fits");
+    stage.key_due[1] = true;
+    let sent = stage.run(400);
+    assert_eq!(names(&sent), [1]);
+}
+
+#[test]
 fn a_paused_layer_is_there_for_who_wants_it() {
     let mut stage = Stage::with_hall(&[tile()]);
     let best = stage.layers[2].0;
