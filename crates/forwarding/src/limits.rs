@@ -48,8 +48,12 @@ pub const LAYER_REVIEW: Duration = Duration::from_millis(250);
 pub const LAYER_REST: Duration = Duration::from_secs(2);
 
 /// Keyframes asked for so that a slot can go from one layer to another: a second one in case the
-/// first request was lost. Afterwards it waits for one that comes anyway.
+/// first request was lost. Afterwards one is asked for every [`LAYER_ASK_INTERVAL`].
 pub const LAYER_ASKS_MAX: u8 = 2;
+
+/// A browser sends no keyframe unasked: without this a slot whose requests were lost would show the
+/// lower layer for good. More often, and a publisher that cannot answer would be asked all the time.
+pub const LAYER_ASK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// At most one keyframe request per stream in this time, however small its keyframes. Halls join in
 /// storms: without the limit fifty joins cost fifty keyframes and the picture of everybody else

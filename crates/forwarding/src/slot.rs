@@ -4,7 +4,7 @@ mod repairs;
 mod sending;
 mod timing;
 
-use crate::limits::{LAYER_ASKS_MAX, LAYER_REST, SWITCH_HOLD};
+use crate::limits::{LAYER_ASK_INTERVAL, LAYER_ASKS_MAX, LAYER_REST, SWITCH_HOLD};
 use crate::numbering::{Numbering, Rewrite};
 use crate::outlet::{Outlet, SenderCount, Why};
 use crate::ring::Stored;
@@ -29,6 +29,7 @@ pub(crate) struct Slot {
     hold_until: Option<Duration>,
     /// Requests sent for the keyframe it waits for.
     asked: u8,
+    asked_at: Duration,
     /// When its line last forced it to a lower layer.
     fell_at: Option<Duration>,
     numbering: Numbering,
@@ -55,6 +56,7 @@ impl Slot {
             waiting: None,
             hold_until: None,
             asked: 0,
+            asked_at: Duration::ZERO,
             fell_at: None,
             numbering: Numbering::new(),
             shown: None,
@@ -109,16 +111,18 @@ impl Slot {
         self.waiting.filter(|_| is_unasked)
     }
 
-    /// Whether a keyframe of the stream is worth asking for: always to begin, and
-    /// [`LAYER_ASKS_MAX`] times to go from one layer to another.
-    pub(crate) fn awaits(&self, stream: StreamId) -> bool {
+    /// Whether a keyframe of the stream is worth asking for: always to begin; to go from one layer to another
+    /// [`LAYER_ASKS_MAX`] times, and then rarely.
+    pub(crate) fn awaits(&self, stream: StreamId, now: Duration) -> bool {
         let has_picture = self.playing.is_some() && self.shown == self.wanted;
-        self.waiting == Some(stream) && !(has_picture && self.asked >= LAYER_ASKS_MAX)
+        let has_asked = self.asked >= LAYER_ASKS_MAX && now < self.asked_at + LAYER_ASK_INTERVAL;
+        self.waiting == Some(stream) && !(has_picture && has_asked)
     }
 
-    pub(crate) fn note_asked(&mut self, stream: StreamId) {
+    pub(crate) fn note_asked(&mut self, stream: StreamId, now: Duration) {
         if self.waiting == Some(stream) {
             self.asked = self.asked.saturating_add(1);
+            self.asked_at = now;
         }
     }
 

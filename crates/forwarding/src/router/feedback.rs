@@ -98,8 +98,8 @@ impl Router {
                 sink.take(Action::RequestResend { stream, sequences });
             }
             if stream.requests.take_due(now) {
-                send_request(stream, &mut self.legs, sink);
-                if is_awaited(stream, &self.legs) {
+                send_request(stream, &mut self.legs, now, sink);
+                if is_awaited(stream, &self.legs, now) {
                     stream.want_keyframe(now);
                 }
             }
@@ -124,27 +124,27 @@ impl Router {
 /// Asks for a stream's keyframe, unless it was asked for a moment ago.
 pub(super) fn ask(stream: &mut Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut impl Sink) {
     if stream.want_keyframe(now) {
-        send_request(stream, legs, sink);
+        send_request(stream, legs, now, sink);
     }
 }
 
-fn send_request(stream: &Stream, legs: &mut Slab<Leg>, sink: &mut impl Sink) {
+fn send_request(stream: &Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut impl Sink) {
     for link in &stream.slots {
         let slots = legs.get_mut(link.leg).map(Leg::slots_mut);
         if let Some(slot) = slots.and_then(|slots| slots.get_mut(link.slot)) {
-            slot.note_asked(stream.id);
+            slot.note_asked(stream.id, now);
         }
     }
     sink.take(Action::RequestKeyframe { stream: stream.id });
 }
 
 /// Whether a slot waits for the stream's keyframe: then one request may not be enough.
-fn is_awaited(stream: &Stream, legs: &Slab<Leg>) -> bool {
+fn is_awaited(stream: &Stream, legs: &Slab<Leg>, now: Duration) -> bool {
     stream.slots.iter().any(|link| {
         let slot = legs
             .get(link.leg)
             .and_then(|leg| leg.slots().get(link.slot));
-        slot.is_some_and(|slot| slot.awaits(stream.id))
+        slot.is_some_and(|slot| slot.awaits(stream.id, now))
     })
 }
 

@@ -177,7 +177,7 @@ impl<S: Sink> Way<'_, S> {
             if repeats_ahead {
                 self.repeats.follow(*link, slot, newest_before, now);
             }
-            is_awaited |= slot.awaits(stream.id);
+            is_awaited |= slot.awaits(stream.id, now);
             slot.follows(stream.id)
         });
         stream.slots = links;

@@ -164,7 +164,7 @@ impl Router {
         if joined.is_some_and(|batch| slot.try_start(stream, &batch, now, &mut out)) {
             return;
         }
-        if slot.awaits(id) {
+        if slot.awaits(id, now) {
             ask(stream, &mut self.legs, now, sink);
         }
         let due = stream.next_due();

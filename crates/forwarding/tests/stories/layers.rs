@@ -204,17 +204,21 @@ fn going_on_air_shows_no_gap_and_asks_for_one_keyframe() {
 }
 
 #[test]
-fn a_switch_whose_keyframe_never_comes_asks_twice_and_keeps_the_picture() {
+fn a_switch_whose_keyframe_never_comes_asks_twice_then_rarely_and_keeps_the_picture() {
     let mut stage = Stage::with_hall(&[tile()]);
     stage.run(400);
     stage.asks();
     stage.layer_max(0, Layer(1));
     let mut sent = Vec::new();
-    for _ in 0..200 {
-        stage.key_due[1] = false;
-        sent.extend(stage.run(FRAME));
+    let mut asks = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..8_000 / FRAME {
+            stage.key_due[1] = false;
+            sent.extend(stage.run(FRAME));
+        }
+        asks.push(stage.asks());
     }
-    assert_eq!(stage.asks(), 2);
+    assert_eq!(asks, [2, 1, 1], "every ten seconds");
     assert_eq!(names(&sent), [0]);
     check_seamless(&sent);
     stage.key_due[1] = true;
