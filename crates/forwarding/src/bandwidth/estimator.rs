@@ -166,11 +166,11 @@ impl Estimator {
         for span in closed {
             self.handle_span(span, now);
         }
+        self.forget_limit(now);
     }
 
     /// Padding to send now, bytes. To be asked at [`Self::next_timeout`].
     pub fn poll_padding(&mut self, now: Duration) -> usize {
-        self.forget_limit(now);
         if self.climb.is_due(now) {
             self.begin_climb(now);
         }
@@ -308,6 +308,7 @@ impl Estimator {
         }
     }
 
+    /// Looked at with each feedback: nothing else is sure to come while all play the best they want.
     fn forget_limit(&mut self, now: Duration) {
         let is_content = self.demand.next_bps.is_none() && self.demand.best_bps > 0;
         if is_content && now.saturating_sub(self.touched_at) >= FORGET {

@@ -112,6 +112,24 @@ fn a_cap_is_found_within_two_seconds_and_its_end_within_twelve() {
 }
 
 #[test]
+fn a_limit_that_nothing_touches_is_forgotten() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(3);
+        cap(&mut hall);
+        hall.run_for(10);
+        holds!(limit(&hall) < hall.top_bps(), "{}", state(&hall));
+        hall.line().rate_bps = Line::wide().rate_bps;
+        hall.run_for(20);
+        holds!(limit(&hall) < u64::MAX, "too soon: {}", state(&hall));
+        let forgotten = hall.run_until(150_000, |hall| limit(hall) == u64::MAX);
+        holds!(forgotten.is_some(), "{}", state(&hall));
+        holds!(hall.playing == 2, "{}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
 fn behind_a_cap_the_layer_that_fits_stays_and_probes_hurt_nobody() {
     each(|seed, dice| {
         let mut hall = Hall::new(seed, common(dice));
