@@ -4,6 +4,9 @@ use super::sent::Fate;
 use super::step::{Aim, Before, Plan, Step};
 use std::time::Duration;
 
+/// A climb that cannot begin yet is looked at again so soon: the caller need not ask all the time, and nobody notices
+/// that a better layer comes this much later.
+const PUT_OFF: Duration = Duration::from_millis(50);
 /// What a layer needs beyond its measured rate: pictures are not even.
 pub(super) const MARGIN: f64 = 1.15;
 /// Each rung sends this much more than the one before.
@@ -108,6 +111,11 @@ impl Climb {
         if !self.is_resting() {
             self.rest_until(now + REST);
         }
+    }
+
+    /// A climb is due and cannot begin yet.
+    pub(super) fn put_off(&mut self, now: Duration) {
+        self.rest_until(now + PUT_OFF);
     }
 
     /// A later rest stands.

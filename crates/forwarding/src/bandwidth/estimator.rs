@@ -203,12 +203,12 @@ impl Estimator {
         let is_heard = self
             .feedback_at
             .is_some_and(|at| now.saturating_sub(at) < FEEDBACK_MAX);
-        let (Some(aim), Some(second)) = (self.aim(), self.detector.last_second()) else {
+        let is_ready = is_heard && self.calm_spans >= CALM_SPANS;
+        let (true, Some(aim), Some(second)) = (is_ready, self.aim(), self.detector.last_second())
+        else {
+            self.climb.put_off(now);
             return;
         };
-        if !is_heard || self.calm_spans < CALM_SPANS {
-            return;
-        }
         let before = Before {
             queue_us: second.queue_us,
             spread_us: self.detector.spread_us(),

@@ -29,6 +29,8 @@ pub struct Hall {
     paced: VecDeque<usize>,
     pace_credit: f64,
     pub padding_bytes: u64,
+    /// How often padding was asked for.
+    pub polls: u64,
     pub waiting_max_ms: f64,
     clock_ahead_ms: u64,
 }
@@ -50,6 +52,7 @@ impl Hall {
             paced: VecDeque::new(),
             pace_credit: 0.0,
             padding_bytes: 0,
+            polls: 0,
             waiting_max_ms: 0.0,
             clock_ahead_ms: dice.roll(1 << 34),
             dice,
@@ -144,6 +147,7 @@ impl Hall {
         if self.estimator.next_timeout().is_none_or(|due| due > now) {
             return;
         }
+        self.polls += 1;
         let mut bytes = self.estimator.poll_padding(now);
         while bytes > 0 {
             let packet = bytes.clamp(250, 1_100);

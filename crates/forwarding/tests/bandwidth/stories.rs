@@ -170,6 +170,24 @@ fn a_policer_there_from_the_beginning_is_not_taken_for_chance() {
 }
 
 #[test]
+fn a_line_that_tells_nothing_is_rarely_looked_at() {
+    each(|seed, dice| {
+        let mut hall = Hall::new(seed, common(dice));
+        hall.run_for(3);
+        cap(&mut hall);
+        hall.run_for(10);
+        hall.line().loss = 1.0;
+        hall.run_for(10);
+        let polls = hall.polls;
+        hall.run_for(10);
+        holds!(hall.estimator.next_timeout().is_some(), "{}", state(&hall));
+        let polls = hall.polls - polls;
+        holds!(polls <= 220, "{polls} in ten seconds: {}", state(&hall));
+        Ok(())
+    });
+}
+
+#[test]
 fn random_loss_of_five_percent_costs_no_layer() {
     each(|seed, dice| {
         let line = Line {
