@@ -5,6 +5,9 @@ use crate::allocation::Rung;
 use crate::{StreamStats, keyframe_request};
 use std::time::Duration;
 
+/// What a trunk says of a stream that flows at a rate not measured yet: its unit is the kilobit, and a little is not nothing.
+const UNMEASURED_BPS: u64 = 1_000;
+
 impl Stream {
     /// Someone wants a keyframe; true when the origin is to be asked now.
     pub(crate) fn want_keyframe(&mut self, now: Duration) -> bool {
@@ -26,7 +29,7 @@ impl Stream {
             stream: self.id,
             layer: self.spec.layer,
             bps: match self.paused {
-                Some(rate_bps) if rate_bps > 0 => rate_bps,
+                Some(rate_bps) if rate_bps > UNMEASURED_BPS => rate_bps,
                 _ => self.layer_rate.expected_bps(window_bps, now),
             },
             is_alive: match self.paused {

@@ -406,6 +406,22 @@ fn a_paused_layer_is_there_for_who_wants_it() {
 }
 
 #[test]
+fn a_paused_layer_of_unknown_rate_is_there_and_not_taken_for_a_small_one() {
+    let mut stage = Stage::with_hall(&[tile()]);
+    let best = stage.layers[2].0;
+    stage.live[2] = false;
+    stage.router.set_paused(best, Some(1_000));
+    stage.run(4_000);
+    stage.rate(Some(300_000));
+    stage.layer_max(0, Layer::BEST);
+    assert!(!stage.router.is_wanted(best), "it would not fit");
+    stage.run(400);
+    assert_eq!(stage.playing(0), Some(1));
+    stage.rate(None);
+    assert!(stage.router.is_wanted(best), "it is there");
+}
+
+#[test]
 fn an_old_keyframe_does_not_rewind_the_picture() {
     let mut stage = Stage::with_hall(&[tile()]);
     stage.run(400);
