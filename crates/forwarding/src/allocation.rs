@@ -190,6 +190,14 @@ impl Allocation {
 }
 
 impl Wish {
+    /// Whether the line takes a layer away: not the subscriber, who may want it back at once, nor the layer's own silence.
+    pub(crate) fn is_forced_down(&self) -> bool {
+        let best = self.ladder.best_first(self.layer_max).next();
+        self.choice.is_some_and(|choice| {
+            Some(choice.layer) < self.current && best.is_some_and(|best| best.layer > choice.layer)
+        })
+    }
+
     /// Whether a lower layer is to follow what it is sent.
     pub(crate) fn goes_down(&self) -> bool {
         self.choice

@@ -136,14 +136,11 @@ impl Router {
                 leg: key,
                 slot: wish.slot,
             };
-            let falls = wish
-                .choice
-                .is_some_and(|rung| Some(rung.layer) < wish.current);
             self.turn(link, wish.choice.map(|rung| rung.stream), now);
             let Some(slot) = self.slot_mut(link) else {
                 continue;
             };
-            if falls && rate_bps.is_some() {
+            if wish.is_forced_down() {
                 slot.fall(now);
             }
             if is_jammed && wish.goes_down() {

@@ -353,6 +353,19 @@ fn a_line_forced_down_a_moment_ago_does_not_rise() {
 }
 
 #[test]
+fn a_tile_made_small_on_a_narrow_line_may_be_made_large_again_at_once() {
+    let mut stage = Stage::with_hall(&[slot(Kind::Video, SLOT)]);
+    stage.run(4_000);
+    stage.rate(Some(9_000_000));
+    stage.layer_max(0, Layer::LOWEST);
+    stage.run(400);
+    assert_eq!(stage.playing(0), Some(0));
+    stage.layer_max(0, Layer::BEST);
+    stage.run(400);
+    assert_eq!(stage.playing(0), Some(2));
+}
+
+#[test]
 fn a_jammed_line_is_sent_no_more_of_the_old_layer() {
     let mut stage = Stage::with_hall(&[slot(Kind::Video, SLOT)]);
     stage.run(4_000);
