@@ -62,7 +62,6 @@ pub struct Estimator {
     climb: Climb,
     demand: Demand,
     limit_bps: Option<u64>,
-    met_congestion: bool,
     calm_spans: u32,
     touched_at: Duration,
     taken_back_at: Option<Duration>,
@@ -90,7 +89,6 @@ impl Estimator {
             climb: Climb::new(),
             demand: Demand::default(),
             limit_bps: None,
-            met_congestion: false,
             calm_spans: 0,
             touched_at: Duration::ZERO,
             taken_back_at: None,
@@ -104,11 +102,6 @@ impl Estimator {
     /// What may be sent, bits per second of whole datagrams; `None`: no limit has been met.
     pub fn limit_bps(&self) -> Option<u64> {
         self.limit_bps
-    }
-
-    /// Whether the leg has ever been found full.
-    pub fn has_met_congestion(&self) -> bool {
-        self.met_congestion
     }
 
     /// Since the start.
@@ -255,7 +248,6 @@ impl Estimator {
         self.trial = Trial::begin(verdict, self.limit_bps, self.trial.take());
         let keep_bps = keep_bps.max(LIMIT_MIN_BPS);
         self.limit_bps = Some(self.limit_bps.map_or(keep_bps, |limit| limit.min(keep_bps)));
-        self.met_congestion = true;
         self.calm_spans = 0;
         self.touched_at = now;
         self.detector.forget();
