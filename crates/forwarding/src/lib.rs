@@ -18,7 +18,10 @@
 //!   is allocated per packet once the rings are warm.
 //! - A sequence number of a leg names one packet for ever: a resend is bit-identical. Under
 //!   AES-GCM anything else would be a reused nonce (RFC 7714 §8.1).
-//! - Every list is bounded by a constant of [`limits`]; every drop is counted in a statistic.
+//! - Every list is bounded by a constant of [`limits`].
+//! - Every packet refused on its way in, and every one that finds no number on a trunk, is counted in a statistic. Not
+//!   counted is what nobody takes (a paused trunk, a slot before its keyframe), and what is left out to spare the lines:
+//!   sender reports and keyframe requests in excess, copies that nobody asked for, highest layers of too many.
 //! - A packet that cannot be understood is dropped and counted; none makes the router panic.
 
 pub mod bandwidth;

@@ -67,7 +67,7 @@ pub struct StreamStats {
     pub groups: u64,
     /// Padding that made the packets of a burst equal, bytes.
     pub padding_bytes: u64,
-    /// Legs it goes to now: trunks subscribed and slots playing it.
+    /// Legs it goes to now: trunks subscribed whose child wants it, and slots playing it.
     pub watchers: u32,
 }
 

@@ -240,8 +240,8 @@ impl Climb {
             return;
         }
         self.failures += 1;
-        self.rest = (self.rest + Duration::from_secs(1)).min(REST_MAX);
         self.rest_until(now + self.rest);
+        self.rest = (self.rest + Duration::from_secs(1)).min(REST_MAX);
     }
 }
 

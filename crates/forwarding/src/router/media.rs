@@ -11,8 +11,9 @@ use crate::{Kind, Sink, StreamId};
 use std::time::Duration;
 
 impl Router {
-    /// Takes a decrypted RTP packet in canonical form: the stream's SSRC, canonical payload type,
-    /// only the audio level extension, with id 1 in the one-byte form (RFC 8285 §4.2).
+    /// Takes a decrypted RTP packet in canonical form: the stream's SSRC, canonical payload type, and of header
+    /// extensions only the audio level, with id 1, and the dependency descriptor, with id 2, in the one-byte or the
+    /// two-byte form (RFC 8285 §4).
     pub fn handle_rtp(
         &mut self,
         stream: StreamId,
