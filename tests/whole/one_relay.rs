@@ -135,6 +135,16 @@ async fn chromium_plays_what_chromium_publishes_in_vp8() -> Result<()> {
     chromium_publishes_and_plays("VP8").await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_plays_what_chromium_publishes_in_vp9() -> Result<()> {
+    chromium_publishes_and_plays("VP9").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_plays_what_chromium_publishes_in_av1() -> Result<()> {
+    chromium_publishes_and_plays("AV1").await
+}
+
 async fn aiortc_publishes_and_plays(codec: &str) -> Result<()> {
     needs!(python::missing());
     let studio = Studio::open().await?;
