@@ -37,6 +37,8 @@ const REPEATS_MAX: u32 = 16;
 pub(super) enum Verdict {
     /// Hand it on.
     Pass,
+    /// Hand it on: all that can be read of it has come before.
+    Repeat,
     /// Keep it until the ClientHello is whole.
     Hold,
     /// The ClientHello is whole: choose the profile, then hand on what was held and this one.
@@ -108,6 +110,8 @@ impl Gate {
         }
         let mut verdict = if self.hello.is_some() {
             Verdict::Hold
+        } else if self.is_repeat(records) {
+            Verdict::Repeat
         } else {
             Verdict::Pass
         };
@@ -134,6 +138,13 @@ impl Gate {
         verdict
     }
 
+    /// Whether a datagram has plaintext records, and all of them were let through before.
+    fn is_repeat(&self, records: &[Record<'_>]) -> bool {
+        let mut plaintext = records.iter().filter(|record| record.epoch == 0).peekable();
+        plaintext.peek().is_some()
+            && plaintext.all(|record| self.passed.contains(&digest(record.body)))
+    }
+
     /// `None` when a fragment breaks a limit.
     fn judge_fragments(&mut self, body: &[u8]) -> Option<Verdict> {
         let mut verdict = Verdict::Pass;
@@ -154,9 +165,9 @@ impl Gate {
     /// After completion plaintext may only repeat the peer's flight, byte for byte under fresh record numbers;
     /// encrypted records are the endpoint's to authenticate. Either way the answers are bounded.
     fn judge_late(&mut self, records: &[Record<'_>]) -> Verdict {
-        let is_plain = |record: &&Record<'_>| record.epoch == 0;
-        let repeats = u32::from(records.iter().any(|record| is_plain(&record)));
-        let is_finished = |record: &&Record<'_>| !is_plain(record) && record.kind == HANDSHAKE;
+        let has_plain = records.iter().any(|record| record.epoch == 0);
+        let repeats = u32::from(has_plain);
+        let is_finished = |record: &&Record<'_>| record.epoch > 0 && record.kind == HANDSHAKE;
         let finished = records.iter().filter(is_finished).count() as u32;
         if records.len() > LATE_RECORDS_MAX
             || self.repeats + repeats > REPEATS_MAX
@@ -164,13 +175,16 @@ impl Gate {
         {
             return Verdict::Drop;
         }
-        let mut plaintext = records.iter().filter(is_plain);
-        if !plaintext.all(|record| self.passed.contains(&digest(record.body))) {
+        if has_plain && !self.is_repeat(records) {
             return Verdict::Drop;
         }
         self.repeats += repeats;
         self.finished += finished;
-        Verdict::Pass
+        if has_plain {
+            Verdict::Repeat
+        } else {
+            Verdict::Pass
+        }
     }
 }
 

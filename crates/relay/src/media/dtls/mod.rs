@@ -4,6 +4,7 @@
 //! reused after a page reload, and one address may hold several sessions.
 //! **Invariant:** a session exists only for legs whose STUN integrity check passed; the caller sees to it.
 
+mod flight;
 mod gate;
 mod hello;
 
@@ -15,20 +16,17 @@ mod tests;
 use super::srtp::{Profile, SessionKeys};
 use super::{Fingerprint, LegId, MediaCertificate};
 use bytes::BytesMut;
+use flight::Flight;
 use gate::{Gate, Verdict};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
 use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// First retransmission. RFC 6347 §4.2.4.1 recommends 1 s; ICE has shown the path to work, and a hall that lost one
-/// datagram should not wait a second for its picture.
-const RETRANSMIT_AFTER: Duration = Duration::from_millis(300);
+use std::time::Instant;
 
 /// What became of a session.
 pub(super) enum Event {
@@ -54,13 +52,28 @@ pub(super) struct Dtls {
     sha1_server: Arc<HandshakeConfig>,
     client: Arc<HandshakeConfig>,
     sessions: HashMap<LegId, Session>,
+    /// On their way to [`Self::poll_transmit`], which is asked after every call.
+    departing: VecDeque<(LegId, BytesMut)>,
 }
 
 struct Session {
     gate: Gate,
     /// Datagrams that wait for the whole ClientHello; the gate bounds them.
     held: Vec<BytesMut>,
+    /// What was sent last.
+    flight: Option<Flight>,
     complete: bool,
+}
+
+impl Session {
+    fn new(is_passive: bool) -> Self {
+        Self {
+            gate: Gate::new(is_passive),
+            held: Vec::new(),
+            flight: None,
+            complete: false,
+        }
+    }
 }
 
 impl Dtls {
@@ -75,6 +88,7 @@ impl Dtls {
             sha1_server: Arc::new(config(certificate, vec![Sha1], false)?),
             client: Arc::new(config(certificate, vec![Gcm, Sha1], true)?),
             sessions: HashMap::new(),
+            departing: VecDeque::new(),
         })
     }
 
@@ -84,16 +98,12 @@ impl Dtls {
         leg: LegId,
         now: Instant,
     ) -> Result<(), rtc_shared::error::Error> {
-        self.sessions.insert(
-            leg,
-            Session {
-                gate: Gate::new(false),
-                held: Vec::new(),
-                complete: false,
-            },
-        );
-        self.endpoint
-            .connect(now, synthetic(leg), self.client.clone(), None)
+        self.sessions.insert(leg, Session::new(false));
+        let begun = self
+            .endpoint
+            .connect(now, synthetic(leg), self.client.clone(), None);
+        self.collect(leg, now);
+        begun
     }
 
     /// Takes a datagram of a verified leg; the first makes the session, as the server.
@@ -103,11 +113,10 @@ impl Dtls {
         datagram: &[u8],
         now: Instant,
     ) -> Option<Event> {
-        let session = self.sessions.entry(leg).or_insert_with(|| Session {
-            gate: Gate::new(true),
-            held: Vec::new(),
-            complete: false,
-        });
+        let session = self
+            .sessions
+            .entry(leg)
+            .or_insert_with(|| Session::new(true));
         match session.gate.judge(datagram) {
             Verdict::Drop => None,
             Verdict::Fail => Some(self.fail(leg, "handshake beyond its limits".to_owned(), now)),
@@ -116,6 +125,14 @@ impl Dtls {
                 None
             }
             Verdict::Pass => self.read(leg, vec![BytesMut::from(datagram)], now),
+            Verdict::Repeat => {
+                let before = self.departing.len();
+                let event = self.read(leg, vec![BytesMut::from(datagram)], now);
+                if event.is_none() && self.departing.len() == before {
+                    self.answer_repeat(leg, now);
+                }
+                event
+            }
             Verdict::Choose { gcm } => {
                 let mut datagrams = std::mem::take(&mut session.held);
                 datagrams.push(BytesMut::from(datagram));
@@ -132,7 +149,9 @@ impl Dtls {
 
     fn read(&mut self, leg: LegId, datagrams: Vec<BytesMut>, now: Instant) -> Option<Event> {
         for datagram in datagrams {
-            match self.endpoint.read(now, synthetic(leg), None, datagram) {
+            let read = self.endpoint.read(now, synthetic(leg), None, datagram);
+            self.collect(leg, now);
+            match read {
                 Ok(events) => {
                     if let Some(event) = self.event(leg, events, now) {
                         return Some(event);
@@ -191,37 +210,66 @@ impl Dtls {
         Ok(Established { keys, peer })
     }
 
-    /// Repeats flights that are due.
-    pub(super) fn handle_timeout(&mut self, leg: LegId, now: Instant) -> Option<Event> {
-        if self
-            .sessions
-            .get(&leg)
-            .is_none_or(|session| session.complete || !session.held.is_empty())
+    /// Takes what the endpoint has to send to this leg. In a handshake that is its next flight: the peer's has come.
+    fn collect(&mut self, leg: LegId, now: Instant) {
+        let transmits = std::iter::from_fn(|| self.endpoint.poll_transmit());
+        let datagrams: Vec<BytesMut> = transmits.map(|transmit| transmit.message).collect();
+        if datagrams.is_empty() {
+            return;
+        }
+        self.departing
+            .extend(datagrams.iter().map(|datagram| (leg, datagram.clone())));
+        if let Some(session) = self.sessions.get_mut(&leg)
+            && !session.complete
         {
+            session.flight = Some(Flight::new(datagrams, now));
+        }
+    }
+
+    /// The peer's flight came again, and the endpoint, which has it, says nothing: the answer was lost. Of a completed
+    /// session too, for a peer that repeats the very records the endpoint has seen.
+    fn answer_repeat(&mut self, leg: LegId, now: Instant) {
+        let session = self.sessions.get_mut(&leg);
+        if let Some(flight) = session.and_then(|session| session.flight.as_mut()) {
+            let again = flight.answer_repeat(now).iter();
+            self.departing
+                .extend(again.map(|datagram| (leg, datagram.clone())));
+        }
+    }
+
+    /// Repeats a flight that is due.
+    pub(super) fn handle_timeout(&mut self, leg: LegId, now: Instant) -> Option<Event> {
+        let session = self.sessions.get_mut(&leg)?;
+        if session.complete {
             return None;
         }
-        match self.endpoint.handle_timeout(synthetic(leg), now) {
-            Ok(()) => None,
-            Err(error) => Some(self.fail(leg, error.to_string(), now)),
+        match session.flight.as_mut()?.handle_timeout(now) {
+            Ok(again) => {
+                self.departing
+                    .extend(again.iter().map(|datagram| (leg, datagram.clone())));
+                None
+            }
+            Err(flight::Exhausted) => Some(self.fail(leg, "the peer is silent".to_owned(), now)),
         }
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub(super) fn poll_timeout(&self, leg: LegId) -> Option<Instant> {
-        self.endpoint.poll_timeout(&synthetic(leg))
+        let session = self.sessions.get(&leg)?;
+        let waits = session.flight.as_ref().filter(|_| !session.complete)?;
+        Some(waits.resend_at())
     }
 
     /// A datagram to send.
     pub(super) fn poll_transmit(&mut self) -> Option<(LegId, BytesMut)> {
-        self.endpoint
-            .poll_transmit()
-            .map(|transmit| (leg_of(transmit.transport.peer_addr), transmit.message))
+        self.departing.pop_front()
     }
 
     /// Ends a session with close_notify.
     pub(super) fn stop(&mut self, leg: LegId, now: Instant) {
         self.sessions.remove(&leg);
         drop(self.endpoint.stop(now, synthetic(leg)));
+        self.collect(leg, now);
     }
 
     fn fail(&mut self, leg: LegId, reason: String, now: Instant) -> Event {
@@ -243,7 +291,6 @@ fn config(
         // The fingerprint out of the SDP or the plan decides, after the handshake and before any media.
         .with_insecure_skip_verify(true)
         .with_extended_master_secret(ExtendedMasterSecretType::Require)
-        .with_flight_interval(RETRANSMIT_AFTER)
         .with_server_name("diemcau".to_owned())
         .build(is_client, None)
 }
@@ -252,11 +299,4 @@ fn config(
 fn synthetic(leg: LegId) -> SocketAddr {
     let [a, b] = [(leg.0 >> 16) as u16, leg.0 as u16];
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, a, b)), 1)
-}
-
-fn leg_of(address: SocketAddr) -> LegId {
-    match address.ip() {
-        IpAddr::V6(ip) => LegId(u128::from(ip) as u32),
-        IpAddr::V4(_) => LegId(0),
-    }
 }

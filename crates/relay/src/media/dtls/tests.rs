@@ -94,7 +94,7 @@ fn after_completion_only_repeats_pass_and_not_for_ever() {
         "a plaintext alert is forged"
     );
     let passed = (0..100)
-        .filter(|n| gate.judge(&record(HANDSHAKE, 0, 10 + n, &flight)) == Verdict::Pass)
+        .filter(|n| gate.judge(&record(HANDSHAKE, 0, 10 + n, &flight)) == Verdict::Repeat)
         .count();
     assert_eq!(passed, 16, "a repeat under a fresh record number, bounded");
 }

@@ -13,7 +13,7 @@ use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
 use rtc_srtp::protection_profile::ProtectionProfile;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A browser, as far as a relay can tell.
 pub(crate) struct Guest {
@@ -50,6 +50,16 @@ impl Guest {
         relay: SocketAddr,
         profiles: &[SrtpProtectionProfile],
     ) -> Self {
+        Self::repeating_after(Duration::from_secs(1), address, relay, profiles)
+    }
+
+    /// One that repeats its flights of the handshake after this time.
+    pub(crate) fn repeating_after(
+        interval: Duration,
+        address: SocketAddr,
+        relay: SocketAddr,
+        profiles: &[SrtpProtectionProfile],
+    ) -> Self {
         let certificate = MediaCertificate::generate().expect("a certificate");
         let config = ConfigBuilder::default()
             .with_crypto_provider(provider())
@@ -58,6 +68,7 @@ impl Guest {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .with_flight_interval(interval)
             .build(true, Some(relay))
             .expect("a client config");
         Self {

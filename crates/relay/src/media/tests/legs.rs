@@ -362,30 +362,3 @@ pub(super) fn a_browser_that_restarts_ice_keeps_keys_and_picture() {
         Err(MediaError::NoSuchLeg)
     );
 }
-
-#[test]
-pub(super) fn a_handshake_survives_the_loss_of_its_first_datagrams() {
-    let mut slowest = Duration::ZERO;
-    // The hellos both ways, the cookie, the relay's certificate. The peer's last flight is the peer's to repeat, and the
-    // DTLS client of these tests does not.
-    for lost in 0..4 {
-        let mut world = World::new();
-        let relay = world.relay();
-        let mut seen = 0;
-        world.lose = Box::new(move |_, _, bytes| {
-            let is_dtls = matches!(bytes.first(), Some(20..=63));
-            let hit = is_dtls && seen == lost;
-            seen += i32::from(is_dtls);
-            hit
-        });
-        let began = world.now;
-        let hall = world.watcher(relay, LegRole::Watch, Some("A"));
-        world.until("the relay is sure too", |world| {
-            world.report(relay).legs[0].state == LegState::Connected
-        });
-        slowest = slowest.max(world.now - began);
-        assert!(world.guests[hall].is_connected());
-    }
-    println!("slowest handshake with a datagram lost: {slowest:?}");
-    assert!(slowest > Duration::from_millis(250), "something was lost");
-}

@@ -5,6 +5,7 @@ mod bursts;
 mod clocks;
 mod demand;
 mod guest;
+mod handshakes;
 mod hostile;
 mod ingress;
 mod legs;

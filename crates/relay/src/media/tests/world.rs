@@ -66,6 +66,8 @@ pub(crate) struct World {
     pub(crate) guests: Vec<Guest>,
     /// Datagrams for which this says true vanish.
     pub(crate) lose: Loss,
+    /// After how long guests to come repeat what they send in a handshake.
+    pub(crate) guests_repeat_after: Duration,
     next_port: u16,
 }
 
@@ -76,6 +78,7 @@ impl World {
             relays: Vec::new(),
             guests: Vec::new(),
             lose: Box::new(|_, _, _| false),
+            guests_repeat_after: Duration::from_secs(1),
             next_port: 40_000,
         }
     }
@@ -145,7 +148,8 @@ impl World {
     fn guest(&mut self, relay: usize) -> usize {
         self.next_port += 1;
         let address = SocketAddr::from(([192, 168, 0, 1], self.next_port));
-        self.guests.push(Guest::new(
+        self.guests.push(Guest::repeating_after(
+            self.guests_repeat_after,
             address,
             self.relays[relay].address,
             &super::guest::CHROMIUM,
