@@ -178,11 +178,19 @@ impl Core {
         self.shards.expect_more(more_follows);
     }
 
-    /// Hears what the workers have to say, once a turn.
+    /// Hears what the workers have to say, once a turn, after the batches.
     pub(super) fn hear_workers(&mut self, now: Instant) {
         self.shards.set_now(now);
+        // What was to follow the last datagram may have been left out: empty, or too long.
+        self.shards.expect_more(false);
         self.demand_due |= self.shards.hear();
         self.flush(now);
+    }
+
+    /// Whether a worker sleeps on what it has been told.
+    #[cfg(test)]
+    pub(super) fn owes_a_wake(&self) -> bool {
+        self.shards.owes_a_wake()
     }
 
     /// Takes a datagram off the socket; its bytes may be changed (decryption is in place).

@@ -117,6 +117,12 @@ impl Shards {
         self.links.iter_mut().for_each(Link::wake);
     }
 
+    /// Whether a worker has been told something and not been woken for it.
+    #[cfg(test)]
+    pub(super) fn owes_a_wake(&self) -> bool {
+        self.links.iter().any(Link::owes_a_wake)
+    }
+
     /// Hears the workers; true when they want other streams than before.
     pub(super) fn hear(&mut self) -> bool {
         let mut wants_change = false;

@@ -141,6 +141,12 @@ impl Link {
         }
     }
 
+    /// Whether the worker has been told something and not been woken for it.
+    #[cfg(test)]
+    pub(in crate::media) fn owes_a_wake(&self) -> bool {
+        self.is_told
+    }
+
     /// The next thing the worker said.
     pub(in crate::media) fn take(&mut self) -> Option<FromWorker> {
         self.wishes.try_recv().ok()

@@ -1,6 +1,7 @@
 //! Stories: relays and guests on an in-memory wire.
 
 mod allocations;
+mod batches;
 mod bursts;
 mod clocks;
 mod demand;

@@ -4,6 +4,7 @@ use super::guest::Guest;
 use super::recorder::Recorder;
 use crate::media::core::Core;
 use crate::media::handle::Command;
+use crate::media::intake::Intake;
 use crate::media::worker::{Turn, Worker};
 use crate::media::{
     Codec, IceCredentials, Layer, LegId, LegMedia, LegSpec, MediaCertificate, MediaConfig,
@@ -34,6 +35,17 @@ impl Relay {
         for worker in &mut self.workers {
             while worker.turn(now) == Turn::Again {}
         }
+    }
+
+    /// Takes in what one call to the socket gives, as if all of it came from there, and ends the turn.
+    pub(crate) fn take_batch(&mut self, intake: &mut Intake, from: SocketAddr, now: Instant) {
+        let core = &mut self.core;
+        let read = intake.read(|_, datagram, more_follow| {
+            core.expect_more(more_follow);
+            core.handle_datagram(now, from, datagram);
+        });
+        assert!(read.is_some(), "something was there");
+        core.hear_workers(now);
     }
 
     /// Its sending threads do what they were told, and tell the core what they have to say.
