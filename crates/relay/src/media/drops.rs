@@ -15,7 +15,7 @@ pub struct Drops {
     pub unannounced: u64,
     /// Of no m-line of the session.
     pub no_track: u64,
-    /// Of a publisher that sends more than any camera.
+    /// Of a publisher that sends more than any camera, or RTCP of a session that says more than any browser.
     pub flood: u64,
     /// Outgoing: the packet could not be sealed.
     pub not_sent: u64,

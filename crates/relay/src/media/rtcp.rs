@@ -19,7 +19,7 @@ const FIR: u8 = 4;
 
 /// Packets read of one compound; the rest is ignored. A trunk's largest has one APP for each feed.
 const PACKETS_MAX: usize = 256;
-/// Sequence numbers read of one NACK: as many as the resend ring holds.
+/// Sequence numbers read of the NACKs of one compound: as many as the resend ring holds.
 const SEQUENCES_MAX: usize = 512;
 /// Report blocks in one RR (RFC 3550 §6.4.2: five bits).
 pub(super) const BLOCKS_MAX: usize = 31;
@@ -59,11 +59,18 @@ pub(super) struct Block {
 
 /// Reads a decrypted compound; stops at the first packet that is not well-formed.
 pub(super) fn read(mut compound: &[u8], visit: &mut dyn FnMut(Item<'_>)) {
+    let mut sequences_left = SEQUENCES_MAX;
     for _ in 0..PACKETS_MAX {
         let Some((count, kind, body, rest)) = split_packet(compound) else {
             return;
         };
-        if read_packet(count, kind, body, visit).is_none() {
+        if (kind, count) == (RTPFB, NACK) {
+            let Some((ssrc, sequences)) = read_nack(body, sequences_left) else {
+                return;
+            };
+            sequences_left -= sequences.len();
+            visit(Item::Nack { ssrc, sequences });
+        } else if read_packet(count, kind, body, visit).is_none() {
             return;
         }
         compound = rest;
@@ -104,13 +111,6 @@ fn read_packet(count: u8, kind: u8, body: &[u8], visit: &mut dyn FnMut(Item<'_>)
             read_blocks(body.get(24..)?, count, visit)?;
         }
         (RR, _) => read_blocks(body.get(4..)?, count, visit)?,
-        (RTPFB, NACK) => {
-            let ssrc = word(body, 4)?;
-            visit(Item::Nack {
-                ssrc,
-                sequences: nack_sequences(body.get(8..)?),
-            });
-        }
         (RTPFB, TRANSPORT_CC) => visit(Item::TransportFeedback(body.get(8..)?)),
         (PSFB, PLI) => visit(Item::KeyframeRequest {
             ssrc: word(body, 4)?,
@@ -156,9 +156,9 @@ fn read_blocks(blocks: &[u8], count: u8, visit: &mut dyn FnMut(Item<'_>)) -> Opt
 }
 
 /// Generic NACK: pairs of a sequence number and a mask of the 16 after it (RFC 4585 §6.2.1).
-fn nack_sequences(pairs: &[u8]) -> Vec<u16> {
-    pairs
-        .chunks_exact(4)
+fn read_nack(body: &[u8], sequences_max: usize) -> Option<(u32, Vec<u16>)> {
+    let pairs = body.get(8..)?.chunks_exact(4);
+    let sequences = pairs
         .flat_map(|pair| {
             let first = u16::from_be_bytes([pair[0], pair[1]]);
             let mask = u16::from_be_bytes([pair[2], pair[3]]);
@@ -167,8 +167,9 @@ fn nack_sequences(pairs: &[u8]) -> Vec<u16> {
                 .map(move |bit| first.wrapping_add(bit + 1));
             std::iter::once(first).chain(followers)
         })
-        .take(SEQUENCES_MAX)
-        .collect()
+        .take(sequences_max)
+        .collect();
+    Some((word(body, 4)?, sequences))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -81,6 +81,7 @@ impl Core {
         match self.shards.open_stream(spec) {
             Ok(stream) => {
                 self.take_origin(stream, origin);
+                self.set_clock(stream, spec.source);
                 self.version += 1;
                 self.announce_start(spec);
                 Some(stream)

@@ -20,6 +20,9 @@ const SLEW_MAX: i64 = (1 << 32) / 1000;
 /// A difference of more, half a second, is no drift: somebody has set a clock.
 const STEP_MIN: i64 = 1 << 31;
 
+/// An offset is told so often at most: streams report once a second each.
+const TELL_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Our clock, and each source's against it.
 pub(super) struct Clocks {
     /// Our NTP time at the start, 32.32 bits.
@@ -35,6 +38,7 @@ struct Offset {
     least: i64,
     before: i64,
     since: Duration,
+    told_at: Duration,
 }
 
 impl Clocks {
@@ -53,7 +57,12 @@ impl Clocks {
         self.base.wrapping_add(ntp_of(clock))
     }
 
-    /// A report has come; gives what to add to its NTP time, and whether that is news.
+    /// What to add to a source's NTP time, as far as is known.
+    fn offset(&self, source: SourceId) -> Option<i64> {
+        self.by_source.get(&source).map(|offset| offset.current)
+    }
+
+    /// A report has come; gives what to add to its NTP time, and whether it is time to tell.
     fn note(&mut self, source: SourceId, ntp: u64, clock: Duration) -> (i64, bool) {
         let difference = self.ntp(clock).wrapping_sub(ntp).cast_signed();
         let Some(offset) = self.by_source.get_mut(&source) else {
@@ -61,9 +70,12 @@ impl Clocks {
             self.by_source.insert(source, first);
             return (difference, true);
         };
-        let before = offset.current;
         offset.note(difference, clock);
-        (offset.current, offset.current != before)
+        let is_due = clock.saturating_sub(offset.told_at) >= TELL_INTERVAL;
+        if is_due {
+            offset.told_at = clock;
+        }
+        (offset.current, is_due)
     }
 
     /// Another publisher, with another clock, speaks for the source from now on.
@@ -79,6 +91,7 @@ impl Offset {
             least: difference,
             before: difference,
             since: clock,
+            told_at: clock,
         }
     }
 
@@ -90,7 +103,10 @@ impl Offset {
         self.least = self.least.min(difference);
         let way = self.least.min(self.before).wrapping_sub(self.current);
         if way.unsigned_abs() >= STEP_MIN.unsigned_abs() {
-            *self = Self::new(difference, clock);
+            *self = Self {
+                told_at: self.told_at,
+                ..Self::new(difference, clock)
+            };
         } else {
             self.current = self.current.wrapping_add(way.clamp(-SLEW_MAX, SLEW_MAX));
         }
@@ -105,13 +121,19 @@ impl Core {
             return;
         };
         let clock = self.shards.clock();
-        let (offset, is_news) = self.clocks.note(spec.source, ntp, clock);
-        self.shards.set_clock_offset(stream, offset);
-        if is_news {
+        let (offset, is_due) = self.clocks.note(spec.source, ntp, clock);
+        if is_due {
             let streams: Vec<StreamId> = self.streams_of(spec.source).collect();
-            for other in streams.into_iter().filter(|other| *other != stream) {
-                self.shards.set_clock_offset(other, offset);
+            for stream in streams {
+                self.shards.set_clock_offset(stream, offset);
             }
+        }
+    }
+
+    /// A stream that begins plays by its source's clock from its first report on.
+    pub(super) fn set_clock(&mut self, stream: StreamId, source: SourceId) {
+        if let Some(offset) = self.clocks.offset(source) {
+            self.shards.set_clock_offset(stream, offset);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! RTCP both ways.
 
 use super::Core;
+use super::allowance::Verdict;
 use super::leg::Purpose;
 use crate::media::LegId;
 use crate::media::rtcp::{self, Item, Writer};
@@ -10,9 +11,37 @@ use forwarding::{ReceptionReport, StreamId};
 use std::time::Instant;
 
 impl Core {
-    /// A peer's compound, decrypted.
+    /// A peer's compound, decrypted. What is beyond a session's allowance is left out.
     pub(super) fn handle_rtcp(&mut self, id: LegId, compound: &[u8], now: Instant) {
-        rtcp::read(compound, &mut |item| self.handle_rtcp_item(id, &item, now));
+        let mut is_flood = !self.may_report(id, 1, now);
+        if !is_flood {
+            rtcp::read(compound, &mut |item| {
+                if self.may_report(id, cost(&item), now) {
+                    self.handle_rtcp_item(id, &item, now);
+                } else {
+                    is_flood = true;
+                }
+            });
+        }
+        self.counters.flood += u64::from(is_flood);
+    }
+
+    fn may_report(&mut self, id: LegId, cost: u64, now: Instant) -> bool {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        if leg.relay().is_some() {
+            return true;
+        }
+        match leg.reports.spend(cost, now) {
+            Verdict::Within => true,
+            Verdict::Over { warn } => {
+                if warn {
+                    tracing::warn!(leg = id.0, "session floods with RTCP, it is left out");
+                }
+                false
+            }
+        }
     }
 
     fn handle_rtcp_item(&mut self, id: LegId, item: &Item<'_>, now: Instant) {
@@ -151,5 +180,13 @@ impl Core {
                 self.shards.send_rtcp(leg, compound);
             }
         }
+    }
+}
+
+/// What an item costs a session's allowance: a NACK as much as the pairs of number and mask it takes.
+fn cost(item: &Item<'_>) -> u64 {
+    match item {
+        Item::Nack { sequences, .. } => 1 + sequences.len() as u64 / 17,
+        _ => 1,
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Leg {
     pub(super) consent_at: Instant,
     pub(super) receiver: Option<Receiver>,
     pub(super) packets_received: u64,
+    /// What a session may say in RTCP. A trunk's peer is a relay of the plan: it may say anything.
+    pub(super) reports: Allowance,
 }
 
 /// The credentials of an ICE restart.

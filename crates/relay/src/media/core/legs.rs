@@ -1,7 +1,7 @@
 //! Opening legs.
 
 use super::Core;
-use super::allowance::Allowance;
+use super::allowance::{Allowance, MEDIA, REPORTS};
 use super::endings::has_place;
 use super::leg::{Arrivals, Leg, Path, Publisher, Purpose, Track, Watcher};
 use super::secure::HANDSHAKE_TIME_MAX;
@@ -130,7 +130,7 @@ impl Core {
             source,
             tracks,
             arrivals,
-            allowance: Allowance::new(now),
+            allowance: Allowance::new(&MEDIA, now),
         }))
     }
 
@@ -213,6 +213,7 @@ impl Core {
             consent_at: now,
             receiver: None,
             packets_received: 0,
+            reports: Allowance::new(&REPORTS, now),
         };
         self.legs.insert(id, Box::new(leg));
         self.version += 1;

@@ -1,7 +1,7 @@
 //! A publisher's packets: found their encoding, unwrapped, made canonical, handed to the router.
 
 use super::Core;
-use super::allowance::Verdict;
+use super::allowance::{PACKET_COST_BYTES, Verdict};
 use super::arrival::router_codec;
 use super::leg::{Incoming, Publisher, Purpose};
 use super::tracks::Place;
@@ -142,7 +142,8 @@ impl Core {
         else {
             return false;
         };
-        match publisher.allowance.spend(len, now) {
+        let cost = len as u64 + PACKET_COST_BYTES;
+        match publisher.allowance.spend(cost, now) {
             Verdict::Within => true,
             Verdict::Over { warn } => {
                 self.counters.flood += 1;

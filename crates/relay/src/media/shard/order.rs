@@ -93,15 +93,15 @@ impl Sending {
 }
 
 impl Order {
-    /// May it be left out when a worker is behind? Late media and late feedback are useless, and the next will come.
+    /// May it be left out when a worker is behind? Late media and late feedback are useless, and the next will come; the
+    /// next report tells the clock again.
     pub(in crate::media) fn is_droppable(&self) -> bool {
         match self {
             Self::Stream(_, order) => match order {
-                StreamOrder::Rtp(_) | StreamOrder::SenderReport { .. } => true,
-                StreamOrder::Open(_)
-                | StreamOrder::Paused(_)
-                | StreamOrder::ClockOffset(_)
-                | StreamOrder::Close => false,
+                StreamOrder::Rtp(_)
+                | StreamOrder::SenderReport { .. }
+                | StreamOrder::ClockOffset(_) => true,
+                StreamOrder::Open(_) | StreamOrder::Paused(_) | StreamOrder::Close => false,
             },
             Self::Leg(_, order) => matches!(
                 order,

@@ -5,6 +5,7 @@ mod batches;
 mod bursts;
 mod clocks;
 mod demand;
+mod floods;
 mod guest;
 mod handshakes;
 mod hostile;
