@@ -187,6 +187,11 @@ impl Core {
         self.flush(now);
     }
 
+    /// Whether a worker's thread has ended: its legs get nothing any more.
+    pub(super) fn has_lost_worker(&self) -> bool {
+        self.shards.has_lost_worker()
+    }
+
     /// Whether a worker sleeps on what it has been told.
     #[cfg(test)]
     pub(super) fn owes_a_wake(&self) -> bool {

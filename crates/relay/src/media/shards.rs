@@ -123,6 +123,11 @@ impl Shards {
         self.links.iter().any(Link::owes_a_wake)
     }
 
+    /// Whether a worker's thread has ended before this one.
+    pub(super) fn has_lost_worker(&self) -> bool {
+        self.links.iter().any(|link| link.is_ended)
+    }
+
     /// Hears the workers; true when they want other streams than before.
     pub(super) fn hear(&mut self) -> bool {
         let mut wants_change = false;

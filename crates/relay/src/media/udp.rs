@@ -139,6 +139,11 @@ impl Thread {
             if !goes_on {
                 return;
             }
+            if self.core.has_lost_worker() {
+                tracing::error!("media thread: a sending thread has ended, ending");
+                self.core.close(now);
+                return;
+            }
         }
     }
 

@@ -26,6 +26,8 @@ pub(in crate::media) struct Link {
     worker: Arc<OnceLock<Thread>>,
     /// Something was put in since the worker was last woken.
     is_told: bool,
+    /// The worker is gone: a thread that has panicked. What it is told goes nowhere.
+    pub(in crate::media) is_ended: bool,
     /// Orders dropped.
     pub(in crate::media) dropped: u64,
     /// What the worker has last told about itself.
@@ -77,6 +79,7 @@ pub(in crate::media) fn link() -> (Link, WorkerEnd) {
         waiting: VecDeque::new(),
         worker,
         is_told: false,
+        is_ended: false,
         dropped: 0,
         figures: Figures::default(),
         wanted: BTreeSet::new(),
@@ -103,32 +106,39 @@ impl Link {
     /// Queues an order.
     pub(in crate::media) fn put(&mut self, order: Order) {
         self.is_told = true;
-        let order = if self.retry() {
-            match self.orders.try_send(order) {
-                Ok(()) => return,
-                Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) => order,
-            }
+        let left = if self.retry() {
+            self.try_send(order)
         } else {
-            order
+            Some(order)
         };
-        if order.is_droppable() {
-            self.dropped += 1;
-        } else {
-            self.waiting.push_back(order);
+        match left {
+            None => {}
+            Some(order) if order.is_droppable() => self.dropped += 1,
+            Some(order) => self.waiting.push_back(order),
         }
     }
 
     /// Queues what waits; `true` when nothing does any more.
     fn retry(&mut self) -> bool {
         while let Some(order) = self.waiting.pop_front() {
-            if let Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) =
-                self.orders.try_send(order)
-            {
+            if let Some(order) = self.try_send(order) {
                 self.waiting.push_front(order);
                 return false;
             }
         }
         true
+    }
+
+    /// Gives the order back when there is no room now.
+    fn try_send(&mut self, order: Order) -> Option<Order> {
+        match self.orders.try_send(order) {
+            Ok(()) => None,
+            Err(TrySendError::Full(order)) => Some(order),
+            Err(TrySendError::Disconnected(_)) => {
+                self.is_ended = true;
+                None
+            }
+        }
     }
 
     /// Wakes the worker if there is something new for it. Costs a system call only when it sleeps.
@@ -217,6 +227,18 @@ mod tests {
             end.orders.try_recv(),
             Ok(Order::Stream(7, StreamOrder::Rtp(_)))
         ));
+    }
+
+    #[test]
+    fn a_worker_that_is_gone_is_noticed_and_nothing_waits_for_it() {
+        let (mut link, end) = link();
+        for leg in 0..ORDERS_MAX as u32 + 2 {
+            link.put(remove(leg));
+        }
+        assert!(!link.is_ended, "only behind");
+        drop(end);
+        link.put(remove(u32::MAX));
+        assert!(link.is_ended && link.waiting.is_empty());
     }
 
     #[test]

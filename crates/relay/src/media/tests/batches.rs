@@ -18,6 +18,20 @@ fn sockets() -> (Intake, UdpSocket) {
 }
 
 #[test]
+fn a_worker_that_is_gone_shows_with_the_next_packet() {
+    with_workers(2, || {
+        let (mut world, relay) = World::with_program("HUB");
+        let hub = world.publisher(relay, "HUB");
+        world.watcher(relay, LegRole::Watch, Some("A"));
+        world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
+        assert!(!world.relays[relay].core.has_lost_worker());
+        world.relays[relay].lose_worker();
+        world.send_rtp(hub, &vp8(VIDEO_SSRC, 1, 3000, false));
+        assert!(world.relays[relay].core.has_lost_worker());
+    });
+}
+
+#[test]
 fn a_worker_is_woken_though_the_last_datagrams_of_a_batch_are_left_out() {
     with_workers(2, || {
         for left_out in [&[][..], &[0x80; 3000]] {

@@ -37,6 +37,11 @@ impl Relay {
         }
     }
 
+    /// One of its sending threads panics.
+    pub(crate) fn lose_worker(&mut self) {
+        self.workers.pop().expect("a sending thread");
+    }
+
     /// Takes in what one call to the socket gives, as if all of it came from there, and ends the turn.
     pub(crate) fn take_batch(&mut self, intake: &mut Intake, from: SocketAddr, now: Instant) {
         let core = &mut self.core;
