@@ -200,7 +200,9 @@ impl Core {
     ) -> Option<()> {
         let (id, sent_at) = self.legs.iter().find_map(|(id, leg)| {
             let sent_at = check_sent_at(leg, message)?;
-            (target(leg) == Some(from)).then_some((*id, sent_at))
+            target(leg)
+                .is_some_and(|to| is_same(to, from))
+                .then_some((*id, sent_at))
         })?;
         self.prove_address(id, from, true, now);
         let round_trip = now.saturating_duration_since(sent_at);
@@ -233,6 +235,11 @@ fn check_sent_at(leg: &Leg, message: &Message<'_>) -> Option<Instant> {
         .iter()
         .find(|(transaction, _)| *transaction == message.transaction)?;
     message.is_authentic(&dialler.plan.ice_pwd).then_some(*at)
+}
+
+/// A socket of both families sees an IPv4 peer at a mapped address (RFC 4291 §2.5.5.2).
+fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
+    (a.ip().to_canonical(), a.port()) == (b.ip().to_canonical(), b.port())
 }
 
 /// Where a dialled trunk sends its checks.

@@ -56,6 +56,21 @@ pub(super) fn the_program_reaches_a_hall_two_hops_away() {
 }
 
 #[test]
+pub(super) fn a_child_that_listens_on_both_families_dials_an_ipv4_parent() {
+    let mut world = World::new();
+    let (parent, child) = (world.relay(), world.relay());
+    world.relays[child].hears_both_families = true;
+    world.trunk(parent, child, &["HUB"]);
+    world.until("the trunk is up", |world| {
+        connected(world, parent) && connected(world, child)
+    });
+    let hub = world.publisher(parent, "HUB");
+    let hall = world.watcher(child, LegRole::Watch, Some("A"));
+    play(&mut world, hub, 0..10);
+    assert_eq!(world.guests[hall].rtp.len(), 20);
+}
+
+#[test]
 pub(super) fn a_packet_lost_on_the_trunk_is_repaired_before_the_hall_asks() {
     let (mut world, parent, _, hub, hall) = tree();
     play(&mut world, hub, 0..5);

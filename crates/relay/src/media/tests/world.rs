@@ -12,7 +12,7 @@ use crate::media::{
 };
 use protocol::{ChildTrunk, LegRole, MediaKind, ParentTrunk, RelayPlan, SiteCode};
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) const VIDEO_SSRC: u32 = 0xaaaa_0001;
@@ -26,6 +26,8 @@ pub(crate) struct Relay {
     workers: Vec<Worker>,
     /// What it sent.
     pub(crate) sent: Recorder,
+    /// Its socket is of both families: IPv4 peers show at mapped addresses.
+    pub(crate) hears_both_families: bool,
     pub(crate) certificate: MediaCertificate,
 }
 
@@ -121,6 +123,7 @@ impl World {
             core,
             workers,
             sent,
+            hears_both_families: false,
             certificate,
         });
         self.relays.len() - 1
@@ -293,6 +296,11 @@ impl World {
             return;
         }
         if let Some(relay) = self.relays.iter_mut().find(|relay| relay.address == to) {
+            let from = if relay.hears_both_families {
+                mapped(from)
+            } else {
+                from
+            };
             relay.core.handle_datagram(self.now, from, &mut bytes);
         } else if let Some(guest) = self.guests.iter_mut().find(|guest| guest.address == to) {
             guest.handle(self.now, &bytes);
@@ -306,7 +314,8 @@ impl World {
             for relay in &mut self.relays {
                 relay.turn(self.now);
                 let sent = relay.sent.take().into_iter();
-                mail.extend(sent.map(|(to, bytes)| (relay.address, to, bytes)));
+                let plain = |to: SocketAddr| SocketAddr::new(to.ip().to_canonical(), to.port());
+                mail.extend(sent.map(|(to, bytes)| (relay.address, plain(to), bytes)));
             }
             for guest in &mut self.guests {
                 while let Some(bytes) = guest.poll() {
@@ -403,6 +412,14 @@ impl World {
 
     pub(crate) fn report(&self, relay: usize) -> protocol::RelayReport {
         self.relays[relay].core.report(self.now)
+    }
+}
+
+/// An IPv4 address as a socket of both families shows it.
+fn mapped(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 
