@@ -101,6 +101,12 @@ impl Worker {
     pub(super) fn turn_inline(&mut self, now: Instant) {
         self.wanted_due = now;
         self.figures_due = now;
+        self.turn_in_time(now);
+    }
+
+    /// A turn, and the core hears what is due.
+    #[cfg(test)]
+    pub(super) fn turn_in_time(&mut self, now: Instant) {
         while self.turn(now) == Turn::Again {}
         self.core.send();
     }
@@ -117,8 +123,10 @@ impl Worker {
         match order {
             Order::Stream(ssrc, order) => {
                 self.shard.apply_to_stream(ssrc, &order);
-                if let StreamOrder::Rtp(packet) = order {
-                    self.core.give_back(packet);
+                match order {
+                    StreamOrder::Rtp(packet) => self.core.give_back(packet),
+                    StreamOrder::Close => self.forget(ssrc),
+                    _ => {}
                 }
             }
             Order::Leg(leg, order) => {
@@ -126,6 +134,14 @@ impl Worker {
                     tracing::debug!(leg = leg.0, %refusal, "order refused by a worker's router");
                 }
             }
+        }
+    }
+
+    /// The core has forgotten with the stream that it was wanted, unless it hears of that only now. A stream that begins
+    /// under this number before the next telling is told of anew.
+    fn forget(&mut self, ssrc: u32) {
+        if self.wanted.remove(&ssrc) {
+            self.core.say(FromWorker::Wanted(ssrc, false));
         }
     }
 
@@ -156,18 +172,17 @@ impl Worker {
         let router = &self.shard.router;
         for (stream, spec) in router.streams() {
             let is_wanted = router.is_wanted(stream);
-            if is_wanted != self.wanted.contains(&spec.ssrc) {
-                self.core.say(FromWorker::Wanted(spec.ssrc, is_wanted));
-                if is_wanted {
-                    self.wanted.insert(spec.ssrc);
-                } else {
-                    self.wanted.remove(&spec.ssrc);
-                }
+            let is_told = is_wanted == self.wanted.contains(&spec.ssrc);
+            // What finds no room is told the next time.
+            if is_told || !self.core.say(FromWorker::Wanted(spec.ssrc, is_wanted)) {
+                continue;
+            }
+            if is_wanted {
+                self.wanted.insert(spec.ssrc);
+            } else {
+                self.wanted.remove(&spec.ssrc);
             }
         }
-        // The core forgets an ended stream by itself.
-        self.wanted
-            .retain(|ssrc| router.stream_by_ssrc(*ssrc).is_some());
     }
 
     fn figures(&self, now: Instant) -> Figures {

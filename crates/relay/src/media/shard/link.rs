@@ -170,11 +170,13 @@ impl WorkerEnd {
         let _ = self.spare.try_send(buffer);
     }
 
-    /// Queues something for the core, after what has waited.
-    pub(in crate::media) fn say(&mut self, wish: FromWorker) {
-        if self.unsent.len() < WISHES_MAX {
+    /// Queues something for the core, after what has waited; `false` when too much waits already.
+    pub(in crate::media) fn say(&mut self, wish: FromWorker) -> bool {
+        let has_room = self.unsent.len() < WISHES_MAX;
+        if has_room {
             self.unsent.push_back(wish);
         }
+        has_room
     }
 
     /// Sends what is queued; `true` when the core has something new.

@@ -2,7 +2,7 @@
 
 use super::guest::vp8;
 use super::trunks::{connected, play, tree};
-use super::world::{VIDEO_SSRC, World, plan};
+use super::world::{VIDEO_SSRC, World, plan, with_workers};
 use crate::media::handle::Command;
 use crate::media::srtp::rtp_seq_ssrc;
 use crate::media::{IceCredentials, Layer, LegMedia};
@@ -23,7 +23,7 @@ fn unwatched() -> (World, usize, usize, usize) {
 }
 
 #[test]
-fn what_nobody_watches_does_not_cross_the_trunk_and_comes_back_when_somebody_does() {
+pub(super) fn what_nobody_watches_does_not_cross_the_trunk_and_comes_back_when_somebody_does() {
     let (mut world, parent, child, hub) = unwatched();
     play(&mut world, hub, 10..160);
     let idle = crossed(&world, parent);
@@ -49,7 +49,7 @@ fn what_nobody_watches_does_not_cross_the_trunk_and_comes_back_when_somebody_doe
 }
 
 #[test]
-fn a_stream_that_stopped_and_went_on_has_no_holes_to_repair() {
+pub(super) fn a_stream_that_stopped_and_went_on_has_no_holes_to_repair() {
     let (mut world, parent, child, hub, hall) = tree();
     play(&mut world, hub, 0..50);
     world.close_legs(child);
@@ -78,7 +78,7 @@ fn a_stream_that_stopped_and_went_on_has_no_holes_to_repair() {
 }
 
 #[test]
-fn a_lost_wish_heals() {
+pub(super) fn a_lost_wish_heals() {
     let (mut world, parent, child, hub) = unwatched();
     play(&mut world, hub, 10..160);
     let up = world.relays[parent].address;
@@ -98,7 +98,7 @@ fn a_lost_wish_heals() {
 }
 
 #[test]
-fn a_parent_that_hears_nothing_sends_everything() {
+pub(super) fn a_parent_that_hears_nothing_sends_everything() {
     let mut world = World::new();
     let (parent, child) = (world.relay(), world.relay());
     world.trunk(parent, child, &["HUB"]);
@@ -140,7 +140,7 @@ fn chain(world: &mut World, program: &[&str]) -> [usize; 3] {
 }
 
 #[test]
-fn a_wish_travels_up_through_a_relay_that_has_nobody_itself() {
+pub(super) fn a_wish_travels_up_through_a_relay_that_has_nobody_itself() {
     let mut world = World::new();
     let [top, _, leaf] = chain(&mut world, &["HUB"]);
     let hub = world.publisher(top, "HUB");
@@ -166,7 +166,7 @@ fn both(world: &mut World, a: Option<usize>, b: usize, steps: std::ops::Range<u1
 }
 
 #[test]
-fn a_program_that_dies_gives_way_to_one_that_was_paused() {
+pub(super) fn a_program_that_dies_gives_way_to_one_that_was_paused() {
     let mut world = World::new();
     let [top, _, leaf] = chain(&mut world, &["A", "B"]);
     let a = world.publisher(top, "A");
@@ -193,7 +193,7 @@ fn a_program_that_dies_gives_way_to_one_that_was_paused() {
 }
 
 #[test]
-fn a_trunk_that_is_dialled_anew_is_told_what_is_not_wanted() {
+pub(super) fn a_trunk_that_is_dialled_anew_is_told_what_is_not_wanted() {
     let (mut world, parent, child, hub) = unwatched();
     play(&mut world, hub, 10..160);
     world.restart(parent);
@@ -216,7 +216,7 @@ fn a_trunk_that_is_dialled_anew_is_told_what_is_not_wanted() {
 }
 
 #[test]
-fn a_paused_stream_outlives_a_rollover_of_its_numbers() {
+pub(super) fn a_paused_stream_outlives_a_rollover_of_its_numbers() {
     let (mut world, parent, child, hub) = unwatched();
     let hall = world.watcher(child, LegRole::Watch, Some("A"));
     play(&mut world, hub, 10..60);
@@ -254,7 +254,7 @@ fn a_paused_stream_outlives_a_rollover_of_its_numbers() {
 }
 
 #[test]
-fn a_tile_takes_no_layer_it_does_not_show() {
+pub(super) fn a_tile_takes_no_layer_it_does_not_show() {
     let mut world = World::new();
     let (parent, child) = (world.relay(), world.relay());
     world.trunk(parent, child, &["HUB"]);
@@ -300,4 +300,37 @@ fn a_tile_takes_no_layer_it_does_not_show() {
         .last()
         .and_then(|packet| packet.last());
     assert_eq!(last, Some(&2), "the top layer is seen");
+}
+
+/// The parent takes a feed out of the child's plan and puts it back at once: the stream ends and begins under one number
+/// before the child's sending thread has told what is wanted.
+fn an_end_and_a_beginning_in_one_moment(tells_in_time: bool) {
+    let (mut world, parent, child, hub, hall) = tree();
+    world.relays[child].tells_in_time = tells_in_time;
+    play(&mut world, hub, 0..50);
+    let ice = IceCredentials {
+        ufrag: format!("trunk{parent}{child}"),
+        pwd: "p".repeat(32),
+    };
+    let before = world.guests[hall].rtp.len();
+    for (epoch, feeds) in [(2, &[][..]), (3, &["HUB"])] {
+        let (_, down) = world.trunk_plans(parent, child, feeds, &ice);
+        let now = world.now;
+        let next = plan(epoch, &["HUB"], vec![], vec![down]);
+        world.relays[parent].core.set_plan(next, now);
+        world.settle();
+    }
+    play(&mut world, hub, 50..250);
+    let seen = world.guests[hall].rtp.len() - before;
+    assert!(seen > 350, "{seen} of 400, the picture from a keyframe on");
+}
+
+#[test]
+pub(super) fn a_stream_that_ends_and_begins_in_one_moment_is_wanted_again() {
+    an_end_and_a_beginning_in_one_moment(false);
+}
+
+#[test]
+fn a_stream_that_ends_and_begins_between_two_tellings_is_wanted_again() {
+    with_workers(2, || an_end_and_a_beginning_in_one_moment(true));
 }

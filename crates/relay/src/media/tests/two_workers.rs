@@ -15,6 +15,18 @@ macro_rules! again {
 }
 
 again! {
+    demand {
+        what_nobody_watches_does_not_cross_the_trunk_and_comes_back_when_somebody_does
+        a_stream_that_stopped_and_went_on_has_no_holes_to_repair
+        a_lost_wish_heals
+        a_parent_that_hears_nothing_sends_everything
+        a_wish_travels_up_through_a_relay_that_has_nobody_itself
+        a_program_that_dies_gives_way_to_one_that_was_paused
+        a_trunk_that_is_dialled_anew_is_told_what_is_not_wanted
+        a_paused_stream_outlives_a_rollover_of_its_numbers
+        a_tile_takes_no_layer_it_does_not_show
+        a_stream_that_ends_and_begins_in_one_moment_is_wanted_again
+    }
     legs {
         a_leg_is_reported_from_opening_to_loss
         a_leg_nobody_connects_to_is_given_up

@@ -24,6 +24,8 @@ pub(crate) struct Relay {
     pub(crate) core: Core,
     /// Its other sending threads, here without threads.
     workers: Vec<Worker>,
+    /// They tell what they have to tell when it is due, and not at once.
+    pub(crate) tells_in_time: bool,
     /// What it sent.
     pub(crate) sent: Recorder,
     /// Its socket is of both families: IPv4 peers show at mapped addresses.
@@ -58,7 +60,11 @@ impl Relay {
     /// Its sending threads do what they were told, and tell the core what they have to say.
     fn turn(&mut self, now: Instant) {
         for worker in &mut self.workers {
-            worker.turn_inline(now);
+            if self.tells_in_time {
+                worker.turn_in_time(now);
+            } else {
+                worker.turn_inline(now);
+            }
         }
         self.core.hear_workers(now);
     }
@@ -122,6 +128,7 @@ impl World {
             address,
             core,
             workers,
+            tells_in_time: false,
             sent,
             hears_both_families: false,
             certificate,
