@@ -43,6 +43,7 @@ impl Core {
                         known.at = now;
                         known.rate_bps = feed.rate_bps;
                         let stream = known.stream;
+                        self.adopt(stream, id, ssrc);
                         self.note_upstream(stream, now);
                     }
                     Some(known) => {
@@ -66,6 +67,16 @@ impl Core {
                     self.close_stream(ended.stream);
                 }
             }
+        }
+    }
+
+    /// A stream whose trunk has gone is this parent's, who brings it too.
+    fn adopt(&mut self, stream: StreamId, id: LegId, ssrc: u32) {
+        if let Some(origin) = self.origins.get_mut(&stream)
+            && origin.orphan_since.take().is_some()
+        {
+            origin.leg = id;
+            origin.ssrc = ssrc;
         }
     }
 

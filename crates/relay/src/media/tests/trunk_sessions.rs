@@ -5,7 +5,7 @@ use super::trunks::{connected, play, tree};
 use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan};
 use crate::media::srtp::rtp_seq_ssrc;
 use crate::media::{Codec, IceCredentials, PublishExtensions, PublishedTrack};
-use protocol::LegState;
+use protocol::{ChildTrunk, LegRole, LegState, ParentTrunk, RelayPlan};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -107,35 +107,37 @@ pub(super) fn a_new_feed_is_announced_alone_and_reports_fit_their_datagrams() {
     );
 }
 
-#[test]
-pub(super) fn what_one_parent_ends_the_other_one_still_brings() {
+/// Plans of a trunk between relays that are named by their number.
+fn trunk(world: &World, parent: usize, child: usize, feeds: &[&str]) -> (ParentTrunk, ChildTrunk) {
+    let ice = IceCredentials {
+        ufrag: format!("trunk{parent}{child}"),
+        pwd: "p".repeat(32),
+    };
+    let (mut up, mut down) = world.trunk_plans(parent, child, feeds, &ice);
+    up.relay = format!("relay{parent}").parse().expect("an id");
+    down.relay = format!("relay{child}").parse().expect("an id");
+    (up, down)
+}
+
+fn tell(world: &mut World, relay: usize, plan: RelayPlan) {
+    let now = world.now;
+    world.relays[relay].core.set_plan(plan, now);
+    world.settle();
+}
+
+/// A leaf with two parents, of whom the middle one has the feed from the top; a hub at the top.
+fn two_parents(feeds: &[&str]) -> (World, [usize; 3], usize) {
     let mut world = World::new();
     let [top, middle, leaf] = [world.relay(), world.relay(), world.relay()];
-    let feeds = ["HUB"];
-    let trunk = |world: &World, parent: usize, child: usize, feeds: &[&str]| {
-        let ice = IceCredentials {
-            ufrag: format!("trunk{parent}{child}"),
-            pwd: "p".repeat(32),
-        };
-        let (mut up, mut down) = world.trunk_plans(parent, child, feeds, &ice);
-        up.relay = format!("relay{parent}").parse().expect("an id");
-        down.relay = format!("relay{child}").parse().expect("an id");
-        (up, down)
-    };
-    let (middle_up, top_middle) = trunk(&world, top, middle, &feeds);
-    let (leaf_top, top_leaf) = trunk(&world, top, leaf, &feeds);
-    let (leaf_middle, middle_leaf) = trunk(&world, middle, leaf, &feeds);
-    let now = world.now;
-    let tell = |world: &mut World, relay: usize, plan| {
-        world.relays[relay].core.set_plan(plan, now);
-        world.settle();
-    };
+    let (middle_up, top_middle) = trunk(&world, top, middle, feeds);
+    let (leaf_top, top_leaf) = trunk(&world, top, leaf, feeds);
+    let (leaf_middle, middle_leaf) = trunk(&world, middle, leaf, feeds);
     let children = vec![top_middle, top_leaf];
-    tell(&mut world, top, plan(1, &feeds, vec![], children));
-    let (up, down) = (vec![middle_up.clone()], vec![middle_leaf]);
-    tell(&mut world, middle, plan(1, &feeds, up, down));
+    tell(&mut world, top, plan(1, feeds, vec![], children));
+    let (up, down) = (vec![middle_up], vec![middle_leaf]);
+    tell(&mut world, middle, plan(1, feeds, up, down));
     let parents = vec![leaf_top, leaf_middle];
-    tell(&mut world, leaf, plan(1, &feeds, parents, vec![]));
+    tell(&mut world, leaf, plan(1, feeds, parents, vec![]));
     world.until("all trunks are up", |world| {
         let trunks = world.report(leaf).trunks;
         trunks
@@ -144,13 +146,45 @@ pub(super) fn what_one_parent_ends_the_other_one_still_brings() {
             && connected(world, middle)
     });
     let hub = world.publisher(top, "HUB");
+    (world, [top, middle, leaf], hub)
+}
+
+#[test]
+pub(super) fn what_one_parent_ends_the_other_one_still_brings() {
+    let feeds = ["HUB"];
+    let (mut world, [top, middle, leaf], hub) = two_parents(&feeds);
     play(&mut world, hub, 0..100);
     assert_eq!(world.report(leaf).feeds.len(), 2);
+    let (middle_up, _) = trunk(&world, top, middle, &feeds);
     let (_, without) = trunk(&world, middle, leaf, &[]);
     let next = plan(2, &feeds, vec![middle_up], vec![without]);
     tell(&mut world, middle, next);
     play(&mut world, hub, 100..200);
     assert_eq!(world.report(leaf).feeds.len(), 2);
+}
+
+#[test]
+pub(super) fn whichever_of_two_parents_is_lost_the_picture_goes_on() {
+    for lost in 0..2 {
+        let (mut world, relays, hub) = two_parents(&["HUB"]);
+        let leaf = relays[2];
+        let hall = world.watcher(leaf, LegRole::Watch, Some("A"));
+        play(&mut world, hub, 0..100);
+        let line = [relays[lost], leaf].map(|relay| world.relays[relay].address);
+        world.lose = Box::new(move |from, to, _| line.contains(&from) && line.contains(&to));
+        // One keyframe, at the beginning: a stream that ended and began would wait for the next.
+        for i in 100..700 {
+            world.send_rtp(hub, &vp8(VIDEO_SSRC, i, 3000 * u32::from(i), false));
+            world.pass(Duration::from_millis(20));
+        }
+        let trunks = world.report(leaf).trunks;
+        let up = trunks
+            .iter()
+            .filter(|trunk| trunk.state == LegState::Connected);
+        assert_eq!(up.count(), 1, "one of them is lost");
+        let seen = super::media::video(&world.guests[hall].rtp).len();
+        assert_eq!(seen, 700, "without parent {lost}");
+    }
 }
 
 #[test]

@@ -69,6 +69,7 @@ again! {
         neither_an_old_check_nor_a_new_dialler_tears_a_live_trunk_down
         a_new_feed_is_announced_alone_and_reports_fit_their_datagrams
         what_one_parent_ends_the_other_one_still_brings
+        whichever_of_two_parents_is_lost_the_picture_goes_on
         a_trunk_that_has_carried_all_the_ssrcs_it_can_begins_a_new_session
         a_short_trunk_is_asked_again_sooner
     }
