@@ -72,6 +72,9 @@ impl Core {
     /// A packet that was lost, or, while the publisher measures its line, one that was not: the router has a copy then.
     fn take_retransmission(&mut self, id: LegId, place: Place, packet: &Packet<'_>) -> Option<()> {
         let encoding = self.encoding(id, place)?;
+        if encoding.retired.contains(&packet.ssrc) {
+            return None;
+        }
         encoding.rtx_ssrc = Some(packet.ssrc);
         let incoming = encoding.current?;
         let repeated = packet.repeated()?;

@@ -16,8 +16,8 @@ const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 const RESTART_INTERVAL_MAX: Duration = Duration::from_secs(30);
 /// A stream that lived this long came from a sound encoder: the next restart is the first again.
 const RESTARTS_FORGOTTEN: Duration = Duration::from_mins(10);
-/// SSRCs an encoding has left that are remembered.
-const RETIRED_MAX: usize = 16;
+/// SSRCs an encoding has left that are remembered: of sixteen streams and their retransmissions.
+const RETIRED_MAX: usize = 32;
 /// Packets in a row outside the router's window after which the publisher has begun a new numbering under its old
 /// SSRC: a fifth of a second of a picture, a second of sound.
 const REFUSED_MAX: u32 = 50;
@@ -135,13 +135,20 @@ impl Encoding {
     /// Leaves the SSRC it has, for good, for another; gives the stream that ends by it.
     fn turn_to(&mut self, ssrc: u32) -> Option<Incoming> {
         if let Some(left) = self.ssrc.replace(ssrc).filter(|left| *left != ssrc) {
-            if self.retired.len() >= RETIRED_MAX {
-                self.retired.pop_front();
+            self.retire(left);
+            // What it repeats is of the stream that ends: in the next one the same numbers are other packets.
+            if let Some(rtx) = self.rtx_ssrc.take() {
+                self.retire(rtx);
             }
-            self.retired.push_back(left);
-            self.rtx_ssrc = None;
         }
         self.current.take()
+    }
+
+    fn retire(&mut self, left: u32) {
+        if self.retired.len() >= RETIRED_MAX {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(left);
     }
 }
 

@@ -166,6 +166,26 @@ fn a_retransmission_takes_the_place_of_what_was_lost() {
 }
 
 #[test]
+fn what_an_encoder_that_is_gone_sends_again_does_not_enter_the_next_stream() {
+    let (mut world, relay, hub, _) = one_relay(with_rtx());
+    let packet = |ssrc: u32, n: u16| vp8(ssrc, n, 3000 * u32::from(n), n == 0);
+    for n in [0, 1, 3] {
+        world.send_rtp(hub, &packet(VIDEO_SSRC, n));
+    }
+    world.send_rtp(hub, &rtx(&packet(VIDEO_SSRC, 2), RTX_SSRC, 900));
+    assert_eq!(world.report(relay).feeds[0].packets, 4);
+    world.pass(Duration::from_secs(2));
+    for n in [0, 1, 3] {
+        world.send_rtp(hub, &packet(0xbbbb_0001, n));
+    }
+    world.send_rtp(hub, &rtx(&packet(VIDEO_SSRC, 2), RTX_SSRC, 901));
+    let packets = |world: &World| world.report(relay).feeds[0].packets;
+    assert_eq!(packets(&world), 3, "the second one is another picture");
+    world.send_rtp(hub, &rtx(&packet(0xbbbb_0001, 2), 0xbbbb_0011, 1));
+    assert_eq!(packets(&world), 4, "and has retransmissions of its own");
+}
+
+#[test]
 fn a_layers_retransmissions_are_named_by_the_rid_they_repair() {
     let (mut world, relay, hub, _) = one_relay(simulcast());
     let packet = |n: u16| vp8(0xc001, n, 3000 * u32::from(n), n == 0);
