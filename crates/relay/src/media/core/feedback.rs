@@ -160,7 +160,7 @@ impl Core {
         compound
     }
 
-    /// Receiver reports to everybody who sends to us. A parent gets one even without streams: it shows the trunk lives.
+    /// Receiver reports to everybody whose streams come to us.
     pub(super) fn report_reception(&mut self) {
         let mut blocks: std::collections::HashMap<LegId, Vec<ReceptionReport>> =
             std::collections::HashMap::new();

@@ -21,7 +21,7 @@ pub(in crate::media) struct Link {
     orders: Sender<Order>,
     spare: Receiver<Vec<u8>>,
     wishes: Receiver<FromWorker>,
-    /// Orders that must not be dropped and found no room. Their number is that of legs and streams, which are bounded.
+    /// Orders that must not be dropped and found no room: a few a second for each leg and stream while the worker is behind.
     waiting: VecDeque<Order>,
     worker: Arc<OnceLock<Thread>>,
     /// Something was put in since the worker was last woken.
@@ -41,7 +41,8 @@ pub(in crate::media) struct WorkerEnd {
     pub(in crate::media) orders: Receiver<Order>,
     spare: Sender<Vec<u8>>,
     wishes: Sender<FromWorker>,
-    /// Not sent yet, because the core is behind; of each kind only the newest is of use.
+    /// Not sent yet, because the core is behind. Overflow: not taken, for all of it is said again: what is wanted at the next
+    /// telling, figures twice a second, a keyframe when the leg asks again.
     unsent: VecDeque<FromWorker>,
     pub(in crate::media) thread: Arc<OnceLock<Thread>>,
 }
