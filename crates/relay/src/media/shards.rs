@@ -105,10 +105,11 @@ impl Shards {
         self.more_follows = more_follows;
     }
 
-    /// Sends what has been collected.
+    /// Sends what has been collected, unless more of the batch may join it: a publisher's frame comes in one batch, and
+    /// where few legs take it, it leaves as one burst.
     pub(super) fn flush(&mut self) {
-        self.here.wires.departures.flush();
         if !self.more_follows {
+            self.here.wires.departures.flush();
             self.wake();
         }
     }

@@ -18,6 +18,30 @@ fn sockets() -> (Intake, UdpSocket) {
 }
 
 #[test]
+fn a_frame_that_comes_in_one_batch_leaves_as_one_burst() {
+    let (mut world, relay) = World::with_program("HUB");
+    let hub = world.publisher(relay, "HUB");
+    world.watcher(relay, LegRole::Watch, Some("A"));
+    world.send_rtp(hub, &vp8(VIDEO_SSRC, 0, 0, true));
+    let (mut intake, line) = sockets();
+    for n in 1..6 {
+        // Each a picture by itself, so that the router holds none of them back.
+        let picture = vp8(VIDEO_SSRC, n, 3000 * u32::from(n), false);
+        line.send(&world.guests[hub].seal_rtp(&picture))
+            .expect("sent");
+    }
+    let (from, now) = (world.guests[hub].address, world.now);
+    drop(world.relays[relay].sent.take_calls());
+    world.relays[relay].take_batch(&mut intake, from, now);
+    let calls = world.relays[relay].sent.take_calls();
+    let [burst] = &calls[..] else {
+        panic!("{} calls", calls.len());
+    };
+    let size = burst.segment_size.expect("a burst");
+    assert_eq!(burst.bytes.chunks(size).len(), 5);
+}
+
+#[test]
 fn a_worker_that_is_gone_shows_with_the_next_packet() {
     with_workers(2, || {
         let (mut world, relay) = World::with_program("HUB");
