@@ -36,20 +36,18 @@ impl Intake {
         })
     }
 
-    /// Takes in what one call gives and shows each datagram, with whether more follow; `None` when nothing is there.
-    pub(super) fn read(
-        &mut self,
-        mut visit: impl FnMut(SocketAddr, &mut [u8], bool),
-    ) -> Option<()> {
+    /// Takes in what one call gives and shows each datagram, with whether more follow; `false` when nothing is left: what
+    /// comes from then on wakes whoever polls.
+    pub(super) fn read(&mut self, mut visit: impl FnMut(SocketAddr, &mut [u8], bool)) -> bool {
         let mut chunks = self.buffers.chunks_exact_mut(BUFFER_BYTES);
         let mut slices: [IoSliceMut<'_>; BUFFERS] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let socket = (&self.socket).into();
         let count = match self.state.recv(socket, &mut slices, &mut self.metas) {
             Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
             // ICMP errors of earlier sends surface here; they concern one peer, not the socket.
-            Err(_) => return Some(()),
+            Err(_) => return true,
         };
         let read = self.metas.iter().zip(&mut slices).take(count);
         for (index, (meta, slice)) in read.enumerate() {
@@ -62,6 +60,7 @@ impl Intake {
                 }
             }
         }
-        Some(())
+        // The call ends early only where the queue does.
+        count == BUFFERS
     }
 }

@@ -160,12 +160,12 @@ impl Thread {
         let core = &mut self.core;
         for _ in 0..READS_MAX {
             let mut now = None;
-            let read = self.intake.read(|from, datagram, more_follow| {
+            let may_be_more = self.intake.read(|from, datagram, more_follow| {
                 let now = *now.get_or_insert_with(Instant::now);
                 core.expect_more(more_follow);
                 core.handle_datagram(now, from, datagram);
             });
-            if read.is_none() {
+            if !may_be_more {
                 return false;
             }
         }

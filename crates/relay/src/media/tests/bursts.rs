@@ -199,14 +199,41 @@ fn joined_datagrams_are_taken_apart() {
         let mut events = Events::with_capacity(1);
         poll.poll(&mut events, Some(Duration::from_millis(100)))
             .expect("polled");
-        while intake
-            .read(|source, datagram, _| seen.push((source, datagram.to_vec())))
-            .is_some()
-        {}
+        while intake.read(|source, datagram, _| seen.push((source, datagram.to_vec()))) {}
     }
     let mut expected: Vec<_> = frame().chunks(1000).map(<[u8]>::to_vec).collect();
     expected.push(b"by itself".to_vec());
     assert!(seen.iter().all(|(source, _)| *source == from));
     let seen: Vec<_> = seen.into_iter().map(|(_, bytes)| bytes).collect();
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_comes_after_the_last_call_wakes_the_reader_again() {
+    let (sender, receiver) = pair();
+    sender
+        .connect(receiver.local_addr().expect("bound"))
+        .expect("connected");
+    receiver.set_nonblocking(true).expect("set");
+    let mut intake = Intake::new(receiver).expect("a way in");
+    let mut poll = Poll::new().expect("a poll");
+    poll.registry()
+        .register(&mut intake.socket, Token(0), Interest::READABLE)
+        .expect("registered");
+    // As many as a call has room for, and fewer: after each the reader waits, and must be woken for the next.
+    for count in [1, 16, 15, 40, 3, 1] {
+        for _ in 0..count {
+            // Of different lengths, so that the kernel joins none.
+            sender.send(&[7; 9]).expect("sent");
+            sender.send(&[7; 90]).expect("sent");
+        }
+        let mut seen = 0;
+        while seen < 2 * count {
+            let mut events = Events::with_capacity(1);
+            poll.poll(&mut events, Some(Duration::from_secs(30)))
+                .expect("polled");
+            assert!(!events.is_empty(), "{seen} of {}", 2 * count);
+            while intake.read(|_, _, _| seen += 1) {}
+        }
+    }
 }

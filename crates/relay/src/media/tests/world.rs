@@ -49,11 +49,11 @@ impl Relay {
     /// Takes in what one call to the socket gives, as if all of it came from there, and ends the turn.
     pub(crate) fn take_batch(&mut self, intake: &mut Intake, from: SocketAddr, now: Instant) {
         let core = &mut self.core;
-        let read = intake.read(|_, datagram, more_follow| {
+        let may_be_more = intake.read(|_, datagram, more_follow| {
             core.expect_more(more_follow);
             core.handle_datagram(now, from, datagram);
         });
-        assert!(read.is_some(), "something was there");
+        assert!(!may_be_more, "it was all");
         core.hear_workers(now);
     }
 
