@@ -28,6 +28,7 @@ mod tracks;
 mod trunks;
 
 use super::dtls::Dtls;
+use super::leg_map::LegMap;
 use super::shards::Shards;
 use super::transmit::Transmit;
 use super::worker::Worker;
@@ -48,7 +49,7 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) struct Core {
     legs_max: usize,
     /// Boxed, or half of the map would be room for legs of two kilobytes that are not there.
-    legs: HashMap<LegId, Box<Leg>>,
+    legs: LegMap<Box<Leg>>,
     by_ufrag: HashMap<String, LegId>,
     by_address: HashMap<SocketAddr, LegId>,
     dtls: Dtls,
@@ -138,7 +139,7 @@ impl Core {
         let cname = random::ice_chars(16);
         let mut core = Self {
             legs_max,
-            legs: HashMap::new(),
+            legs: LegMap::default(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             dtls: Dtls::new(&certificate)?,

@@ -4,7 +4,7 @@ use super::LegId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map keyed by leg, looked into once per packet sent.
+/// A map keyed by leg, looked into for every packet that comes or goes.
 pub(super) type LegMap<T> = HashMap<LegId, T, BuildHasherDefault<LegHasher>>;
 
 /// Fibonacci hashing.

@@ -1,6 +1,6 @@
 //! Packets that come in: opened and handed to the router.
 
-use super::leg::Purpose;
+use super::leg::{Leg, Purpose};
 use super::{Core, Origin};
 use crate::media::srtp::rtp_seq_ssrc;
 use crate::media::{Codec, LegId};
@@ -16,20 +16,16 @@ impl Core {
         };
         // RFC 5761 §4: payload types 64 to 95 with the marker bit are RTCP's.
         let is_rtcp = matches!(datagram.get(1), Some(192..=223));
-        let Some(receiver) = self.legs.get_mut(&id).and_then(|leg| leg.receiver.as_mut()) else {
+        let leg = self.legs.get_mut(&id);
+        let opened = leg.and_then(|leg| open(leg, datagram, is_rtcp, now));
+        let Some((len, selected)) = opened else {
             self.counters.not_authentic += 1;
             return;
         };
-        let opened = if is_rtcp {
-            receiver.open_rtcp(datagram)
-        } else {
-            receiver.open_rtp(datagram)
-        };
-        let Some(plain) = opened.ok().and_then(|len| datagram.get(..len)) else {
-            self.counters.not_authentic += 1;
-            return;
-        };
-        self.note_heard(id, from, is_rtcp, now);
+        if selected != Some(from) {
+            self.select_address(id, from);
+        }
+        let plain = &datagram[..len];
         if is_rtcp {
             self.handle_rtcp(id, plain, now);
         } else {
@@ -37,21 +33,14 @@ impl Core {
         }
     }
 
-    fn note_heard(&mut self, id: LegId, from: SocketAddr, is_rtcp: bool, now: Instant) {
-        self.note_source(id, from);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            return;
-        };
-        leg.heard_at = now;
-        leg.packets_received += u64::from(!is_rtcp);
-        if let Purpose::TrunkUp(dialler) = &mut leg.purpose {
-            dialler.media_at = now;
-        }
-    }
-
     pub(super) fn handle_rtp(&mut self, id: LegId, packet: &[u8], now: Instant) {
-        match self.legs.get(&id).map(|leg| &leg.purpose) {
-            Some(Purpose::Publish(_)) => self.handle_published(id, packet, now),
+        match self.legs.get_mut(&id).map(|leg| &mut leg.purpose) {
+            Some(Purpose::Publish(publisher)) => {
+                match publisher.admit(packet, self.shards.clock(), now) {
+                    Ok((place, packet)) => self.handle_published(id, place, &packet, now),
+                    Err(refused) => self.refuse_published(id, &refused),
+                }
+            }
             Some(Purpose::TrunkUp(dialler)) => {
                 let announced =
                     rtp_seq_ssrc(packet).and_then(|(_, ssrc)| dialler.streams.get(&ssrc));
@@ -125,6 +114,23 @@ impl Core {
             .filter(move |(_, spec)| spec.source == source)
             .map(|(stream, _)| stream)
     }
+}
+
+/// Decrypts in place what a leg has sent; gives the length, and where the leg is as far as was known.
+fn open(
+    leg: &mut Leg,
+    datagram: &mut [u8],
+    is_rtcp: bool,
+    now: Instant,
+) -> Option<(usize, Option<SocketAddr>)> {
+    let receiver = leg.receiver.as_mut()?;
+    let len = if is_rtcp {
+        receiver.open_rtcp(datagram).ok()?
+    } else {
+        receiver.open_rtp(datagram).ok()?
+    };
+    leg.note_heard(is_rtcp, now);
+    Some((len, leg.path.selected))
 }
 
 /// The same codec in the router's words.

@@ -184,7 +184,7 @@ impl Core {
         }
     }
 
-    fn select_address(&mut self, id: LegId, address: SocketAddr) {
+    pub(super) fn select_address(&mut self, id: LegId, address: SocketAddr) {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.path.selected = Some(address);
             self.shards.move_to(id, address);

@@ -208,6 +208,15 @@ impl Path {
 }
 
 impl Leg {
+    /// The peer has sent something authentic.
+    pub(super) fn note_heard(&mut self, is_rtcp: bool, now: Instant) {
+        self.heard_at = now;
+        self.packets_received += u64::from(!is_rtcp);
+        if let Purpose::TrunkUp(dialler) = &mut self.purpose {
+            dialler.media_at = now;
+        }
+    }
+
     /// The parent or child, of a trunk.
     pub(super) fn relay(&self) -> Option<&protocol::RelayId> {
         match &self.purpose {

@@ -8,44 +8,67 @@ use super::tracks::Place;
 use crate::media::LegId;
 use crate::media::ingress::{self, Form, Packet};
 use forwarding::Arrival;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-impl Core {
-    pub(super) fn handle_published(&mut self, id: LegId, bytes: &[u8], now: Instant) {
-        if !self.is_allowed(id, bytes.len(), now) {
-            return;
+/// A packet that goes no further.
+pub(super) enum Refused {
+    /// It is of no m-line.
+    NoTrack,
+    /// The publisher sends more than any camera.
+    Flood {
+        /// Time to say so in the log.
+        warn: bool,
+    },
+}
+
+impl Publisher {
+    /// Where a packet belongs. When it came is noted: of retransmissions and padding too, for those measure the line.
+    pub(super) fn admit<'p>(
+        &mut self,
+        bytes: &'p [u8],
+        clock: Duration,
+        now: Instant,
+    ) -> Result<(Place, Packet<'p>), Refused> {
+        let cost = bytes.len() as u64 + PACKET_COST_BYTES;
+        if let Verdict::Over { warn } = self.allowance.spend(cost, now) {
+            return Err(Refused::Flood { warn });
         }
-        let Some(packet) = Packet::parse(bytes) else {
-            self.counters.no_track += 1;
-            return;
-        };
-        self.note_transport(id, &packet);
-        let Some(place) = self
-            .publisher_of(id)
-            .and_then(|publisher| publisher.place(&packet))
-        else {
-            self.counters.no_track += 1;
-            return;
-        };
-        match place.form {
-            Form::Rtx => self.take_retransmission(id, place, &packet),
-            Form::Red if !packet.is_padding() => self.take_redundant(id, place, &packet, now),
-            Form::Media | Form::Red => self.take_media(id, place, &packet, now),
-        };
-    }
-
-    /// Notes when a packet came: retransmissions and padding too, for those measure the line.
-    fn note_transport(&mut self, id: LegId, packet: &Packet<'_>) {
-        let clock = self.shards.clock();
-        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return;
-        };
-        if let Some(arrivals) = &mut publisher.arrivals
+        let packet = Packet::parse(bytes).ok_or(Refused::NoTrack)?;
+        if let Some(arrivals) = &mut self.arrivals
             && let Some(number) = packet.transport_sequence(arrivals.extension)
         {
             arrivals.ssrc = packet.ssrc;
             arrivals.log.handle_packet(number, clock);
+        }
+        let place = self.place(&packet).ok_or(Refused::NoTrack)?;
+        Ok((place, packet))
+    }
+}
+
+impl Core {
+    pub(super) fn handle_published(
+        &mut self,
+        id: LegId,
+        place: Place,
+        packet: &Packet<'_>,
+        now: Instant,
+    ) {
+        match place.form {
+            Form::Rtx => self.take_retransmission(id, place, packet),
+            Form::Red if !packet.is_padding() => self.take_redundant(id, place, packet, now),
+            Form::Media | Form::Red => self.take_media(id, place, packet, now),
+        };
+    }
+
+    /// A hall that floods is limited and named; its neighbours notice nothing.
+    pub(super) fn refuse_published(&mut self, id: LegId, refused: &Refused) {
+        let Refused::Flood { warn } = refused else {
+            self.counters.no_track += 1;
+            return;
+        };
+        self.counters.flood += 1;
+        if *warn && let Some(publisher) = self.publisher_of(id) {
+            tracing::warn!(site = %publisher.site, leg = id.0, "publisher floods, packets are dropped");
         }
     }
 
@@ -136,25 +159,6 @@ impl Core {
         match &self.legs.get(&id)?.purpose {
             Purpose::Publish(publisher) => Some(publisher),
             _ => None,
-        }
-    }
-
-    /// A hall that floods is limited and named; its neighbours notice nothing.
-    fn is_allowed(&mut self, id: LegId, len: usize, now: Instant) -> bool {
-        let Some(Purpose::Publish(publisher)) = self.legs.get_mut(&id).map(|leg| &mut leg.purpose)
-        else {
-            return false;
-        };
-        let cost = len as u64 + PACKET_COST_BYTES;
-        match publisher.allowance.spend(cost, now) {
-            Verdict::Within => true,
-            Verdict::Over { warn } => {
-                self.counters.flood += 1;
-                if warn {
-                    tracing::warn!(site = %publisher.site, leg = id.0, "publisher floods, packets are dropped");
-                }
-                false
-            }
         }
     }
 }
