@@ -251,7 +251,7 @@ pub(super) fn a_short_trunk_is_asked_again_sooner() {
     world.pass(Duration::from_millis(100));
     assert_eq!(
         asked.get(),
-        3,
-        "after 10, 30 and 70 ms; unmeasured, after 10 and 70"
+        4,
+        "after 5, 25, 45 and 85 ms; unmeasured, after 5 and 65"
     );
 }
