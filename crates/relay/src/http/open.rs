@@ -97,9 +97,7 @@ impl Gateway {
             .as_ref()
             .is_some_and(|conference| *conference != plan.conference)
         {
-            return Err(Refusal::forbidden(
-                "this token is for another conference than the one carried here",
-            ));
+            return Err(other_conference());
         }
         let site = match &grant.scope {
             MediaScope::Hall { site } | MediaScope::WatchSite { site } => site.clone(),
@@ -139,6 +137,7 @@ impl Gateway {
             session: session.clone(),
             role,
             site,
+            conference: owner.conference.clone(),
             local: credentials.clone(),
             remote: transport.credentials,
             remote_fingerprints: transport.fingerprints,
@@ -260,8 +259,14 @@ fn refuse_offer(fault: &Fault) -> Refusal {
     Refusal::bad_offer(fault.to_string())
 }
 
+fn other_conference() -> Refusal {
+    Refusal::forbidden("this token is for another conference than the one carried here")
+}
+
 fn refuse_leg(error: &MediaError) -> Refusal {
     match error {
+        // The plan has changed while the offer was on its way.
+        MediaError::OtherConference => other_conference(),
         MediaError::TooManyLegs { .. } => Refusal::unavailable("relay_full", error.to_string()),
         MediaError::BadSpec(_) => Refusal::bad_offer(error.to_string()),
         // A leg being opened is not one that has gone.

@@ -276,6 +276,7 @@ fn spec(name: &str, role: LegRole, media: LegMedia) -> Option<LegSpec> {
         session: name.to_owned(),
         role,
         site: Some(site(name)?),
+        conference: None,
         local: credentials("ours"),
         remote: credentials("theirs"),
         remote_fingerprints: vec![Fingerprint([0; 32])],

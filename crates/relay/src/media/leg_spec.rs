@@ -1,7 +1,7 @@
 //! What a leg is, as the HTTP side of the relay hands it over: an SDP offer, already parsed and judged.
 
 use super::{PublishedTrack, WatchSlot};
-use protocol::{LegRole, SiteCode};
+use protocol::{ConferenceId, LegRole, SiteCode};
 
 /// A leg within this process, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +93,9 @@ pub struct LegSpec {
     /// Whose leg it is: the publishing or watching hall, or the site whose return feed is watched.
     /// Absent for [`LegRole::Program`] only.
     pub site: Option<SiteCode>,
+    /// The conference it is for. The plan may have changed to another since the token was judged, so it is compared
+    /// once more when the leg is opened; absent where tokens name none.
+    pub conference: Option<ConferenceId>,
     /// Our credentials, as in the answer; the ufrag must be unique in this process.
     pub local: IceCredentials,
     /// The peer's credentials, as in its offer.
@@ -142,6 +145,9 @@ pub enum MediaError {
         /// The bound.
         legs_max: usize,
     },
+    /// The leg is for another conference than the plan's; answer 403.
+    #[error("this relay carries another conference now")]
+    OtherConference,
     /// The spec contradicts itself.
     #[error("leg refused: {0}")]
     BadSpec(&'static str),

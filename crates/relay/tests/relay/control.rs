@@ -2,7 +2,9 @@
 
 use crate::orchestrator::{Orchestrator, claims, plan};
 use crate::support::{Bench, DEADLINE, WHIP_OFFER, head};
-use protocol::{FromRelay, MediaScope};
+use protocol::{FromRelay, MediaScope, RelayPlan};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 fn toml(folder: &tempfile::TempDir, orchestrator: &Orchestrator) -> String {
@@ -231,6 +233,50 @@ async fn only_a_fresh_token_of_this_orchestrator_for_this_site_and_conference_is
         let ended = bench.request(reqwest::Method::DELETE, &location, Some(&token));
         assert_eq!(ended.send().await.expect("an answer").status(), status);
     }
+    bench.end().await;
+}
+
+/// A plan for a conference that no token of these tests is for.
+fn elsewhere(epoch: u64) -> RelayPlan {
+    RelayPlan {
+        conference: "another".parse().expect("an id"),
+        ..plan(epoch, &["A"])
+    }
+}
+
+/// A WHIP request of hall A without its body. The relay has judged token and plan when it asks for that.
+async fn announced(bench: &Bench, token: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(bench.relay.http_address())
+        .await
+        .expect("a connection");
+    let length = WHIP_OFFER.len();
+    let head = format!(
+        "POST /whip/A HTTP/1.1\r\nHost: relay\r\nAuthorization: Bearer {token}\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.expect("an answer");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[tokio::test]
+async fn a_token_lets_nobody_into_a_conference_that_comes_while_its_offer_is_on_the_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let token = orchestrator.token(&claims(hall("A")));
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    orchestrator.tell(plan(1, &["A"]));
+    reported(&mut orchestrator, 1).await;
+    let mut stream = announced(&bench, &token).await;
+    orchestrator.tell(elsewhere(2));
+    reported(&mut orchestrator, 2).await;
+    stream.write_all(WHIP_OFFER.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("another conference"), "{answer}");
     bench.end().await;
 }
 

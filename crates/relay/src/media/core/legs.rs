@@ -11,7 +11,7 @@ use crate::media::{
     SlotSsrcs, WatchSlot,
 };
 use forwarding::bandwidth::ArrivalLog;
-use protocol::{LegRole, LegState};
+use protocol::{ConferenceId, LegRole, LegState};
 use std::time::{Duration, Instant};
 
 /// From opening to the first check: the answer has to travel to a browser first.
@@ -57,6 +57,9 @@ impl Core {
         spec: LegSpec,
         now: Instant,
     ) -> Result<LegOpened, MediaError> {
+        if !self.carries(spec.conference.as_ref()) {
+            return Err(MediaError::OtherConference);
+        }
         if self.legs.len() >= self.legs_max {
             return Err(MediaError::TooManyLegs {
                 legs_max: self.legs_max,
@@ -93,6 +96,12 @@ impl Core {
             slots,
             cname: self.shards.cname().to_owned(),
         })
+    }
+
+    /// Plan and legs change on one thread: what is compared here is what the leg meets.
+    fn carries(&self, wanted: Option<&ConferenceId>) -> bool {
+        let carried = self.plan.as_ref().map(|plan| &plan.conference);
+        wanted.is_none() || wanted == carried
     }
 
     fn publisher(

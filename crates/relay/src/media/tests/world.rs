@@ -260,6 +260,7 @@ impl World {
             session: format!("s{guest}"),
             role,
             site: site.map(|site| site.parse().expect("a site code")),
+            conference: None,
             local: peer.relay_ice.clone(),
             remote: peer.ice.clone(),
             remote_fingerprints: vec![peer.fingerprint()],
