@@ -20,7 +20,7 @@ pub struct MediaClaims {
 }
 
 /// What a token allows, and nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "as", rename_all = "snake_case")]
 pub enum MediaScope {
     /// A hall: publish as this site, watch program and floor as this site.

@@ -19,7 +19,7 @@ const CLOCK_SKEW_S: u64 = 30;
 const TOKEN_BYTES_MAX: usize = 4096;
 
 /// What a valid token allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Grant {
     /// What.
     pub scope: MediaScope,

@@ -55,7 +55,7 @@ impl Gateway {
     async fn open(&self, role: LegRole, site: Option<&str>, request: Request) -> Opened {
         let (parts, body) = request.into_parts();
         let grant = self.grant(&parts.headers)?;
-        if !self.flood.admits(&grant.scope, Instant::now()) {
+        if !self.flood.admits(&grant, Instant::now()) {
             return Err(Refusal::flooded());
         }
         let site = self.admit(role, site, &grant)?;

@@ -100,7 +100,7 @@ impl Gateway {
         ice: &mut Ice,
         remote: IceCredentials,
     ) -> Result<Response, Refusal> {
-        if !self.flood.admits(&session.owner.scope, Instant::now()) {
+        if !self.flood.admits(&session.owner, Instant::now()) {
             return Err(Refusal::flooded());
         }
         let local = IceCredentials::random();
