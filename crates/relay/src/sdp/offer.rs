@@ -134,11 +134,13 @@ impl Offer {
     /// The transport of an answer that takes these m-lines: that of the first one in the BUNDLE group
     /// (RFC 9143 §7.3).
     pub(super) fn transport(&self, taken: &[usize]) -> Result<Transport, Fault> {
+        let tagged = self.tagged(taken);
         for index in taken {
             let Some(section) = self.sections.get(*index) else {
                 continue;
             };
-            if !section.rtcp_mux {
+            let says_it_elsewhere = section.bundle_only && tagged != Some(*index);
+            if !section.rtcp_mux && !says_it_elsewhere {
                 return Err(Fault::new(
                     &section.place,
                     "no a=rtcp-mux",
@@ -146,7 +148,7 @@ impl Offer {
                 ));
             }
         }
-        let first = self.tagged(taken).unwrap_or_default();
+        let first = tagged.unwrap_or_default();
         let (Some(section), Some(media)) = (
             self.sections.get(first),
             self.session.media_descriptions.get(first),

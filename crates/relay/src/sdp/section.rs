@@ -32,6 +32,9 @@ pub struct Section {
     pub formats: Vec<String>,
     /// Not switched off by port 0 (RFC 3264 §5.1; with `bundle-only`, port 0 means on, RFC 9143 §6).
     pub enabled: bool,
+    /// Port 0 and `a=bundle-only`: its transport is that of its group's tagged m-line, and what says so is left out here
+    /// (RFC 9143 §6, RFC 9429 §5.2.1).
+    pub bundle_only: bool,
     /// `a=mid`.
     pub mid: Option<String>,
     /// The peer sends media here.
@@ -63,13 +66,16 @@ impl Section {
         let name = &media.media_name;
         let place = format!("m-line {} ({})", index + 1, name.media);
         let (sends, receives) = direction(session, media);
+        let off = name.port.value == 0;
+        let bundle_only = off && media.has_attribute("bundle-only");
         Ok(Self {
             mid: mid(&place, media)?,
             kind: kind(&name.media, &name.protos),
             name: name.media.clone(),
             protocol: name.protos.join("/"),
             formats: name.formats.clone(),
-            enabled: name.port.value != 0 || media.has_attribute("bundle-only"),
+            enabled: !off || bundle_only,
+            bundle_only,
             sends,
             receives,
             codecs: codec::offered(media),

@@ -3,7 +3,8 @@
 //! Golden answers lie beside the offers; `BLESS=1 cargo test -p relay --test relay` writes them anew.
 
 use crate::support::{
-    AIORTC, CHROMIUM_SIMULCAST, PLAIN_AUDIO, WEBRTC_CRATE, WHEP_OFFER, WHIP_OFFER, answer, parse,
+    AIORTC, CHROMIUM_SIMULCAST, MAX_BUNDLE, PLAIN_AUDIO, WEBRTC_CRATE, WHEP_OFFER, WHIP_OFFER,
+    answer, parse,
 };
 use relay::media::{Codec, Layer, LegMedia, SlotPurpose};
 use relay::sdp::{self, HALL_SLOTS, Reply, SINGLE_SLOTS};
@@ -118,6 +119,30 @@ fn the_webrtc_crate_has_its_fingerprint_at_session_level() {
             .starts_with("A5:8D:2C")
     );
     is_golden("webrtc_crate_whip.answer.sdp", &answer(&offer, &negotiated));
+}
+
+#[test]
+fn an_m_line_for_the_bundle_only_leaves_its_transport_to_the_tagged_one() {
+    let offer = parse(MAX_BUNDLE);
+    let negotiated = sdp::publish(&offer).expect("an offer to publish");
+    assert_eq!(negotiated.transport.credentials.ufrag, "ATEn");
+    is_golden("max_bundle_whip.answer.sdp", &answer(&offer, &negotiated));
+    // What is no such m-line has to say it itself, and so has the one that carries the transport.
+    for (text, place) in [
+        (
+            MAX_BUNDLE.replace("m=video 0 ", "m=video 9 "),
+            "m-line 2 (video): found no a=rtcp-mux",
+        ),
+        (
+            MAX_BUNDLE
+                .replace("a=rtcp-mux\r\n", "")
+                .replace("a=rtcp-mux-only\r\n", ""),
+            "m-line 1 (audio): found no a=rtcp-mux",
+        ),
+    ] {
+        let fault = sdp::publish(&parse(&text)).expect_err(place).to_string();
+        assert!(fault.starts_with(place), "{fault}");
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub const CHROMIUM_SIMULCAST: &str = include_str!("../offers/chromium_simulcast.
 pub const CHROMIUM_RED: &str = include_str!("../offers/chromium_red_first.sdp");
 pub const AIORTC: &str = include_str!("../offers/aiortc_sendrecv.sdp");
 pub const WEBRTC_CRATE: &str = include_str!("../offers/webrtc_crate_whip.sdp");
+/// In the words of RFC 9429 §7.3.
+pub const MAX_BUNDLE: &str = include_str!("../offers/max_bundle_whip.sdp");
 pub const PLAIN_AUDIO: &str = include_str!("../offers/plain_audio_recvonly.sdp");
 
 /// An offer that is taken.
