@@ -50,7 +50,8 @@ pub struct Data {
 pub struct Http {
     /// Address and port; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// How clients reach it, `https://relay.example:8443`. Absent: made from the bound address.
+    /// How clients reach it, `https://relay.example:8443`. Absent: made from the bound address, or, when that is every
+    /// address, from the first at which the media port is reached.
     pub public_url: Option<Url>,
 }
 

@@ -10,7 +10,7 @@ use crate::metrics::{self, RelayMetrics};
 use crate::plan::{Plan, PlanRefusal};
 use crate::token::Tokens;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use telemetry::internal::{Internal, ListenError, Ready};
@@ -129,8 +129,8 @@ impl Relay {
         let about = About {
             relay: config.id.clone(),
             certificate_fingerprint: certificate.fingerprint().to_string(),
+            http_url: http_url(&config, http_address, &candidates),
             media_addresses: candidates.clone(),
-            http_url: http_url(&config, http_address),
         };
         let reached = Reached {
             candidates,
@@ -229,7 +229,9 @@ fn candidates(config: &Config, bound: SocketAddr) -> Vec<SocketAddr> {
         .collect()
 }
 
-fn http_url(config: &Config, bound: SocketAddr) -> String {
+/// Where the HTTP listener is reached. One on every address is reached at the best one of the media port: the
+/// configuration has made sure that this is an address of this host.
+fn http_url(config: &Config, bound: SocketAddr, candidates: &[SocketAddr]) -> String {
     if let Some(url) = &config.http.public_url {
         return url.as_str().trim_end_matches('/').to_owned();
     }
@@ -239,12 +241,7 @@ fn http_url(config: &Config, bound: SocketAddr) -> String {
         "http"
     };
     let host = if bound.ip().is_unspecified() {
-        config
-            .media
-            .advertise
-            .first()
-            .copied()
-            .unwrap_or(IpAddr::from([127, 0, 0, 1]))
+        candidates.first().map_or(bound.ip(), SocketAddr::ip)
     } else {
         bound.ip()
     };
@@ -277,4 +274,44 @@ async fn watch_media(gateway: Arc<Gateway>, ready: Ready, stop: CancellationToke
     ready.set_not_ready("stopping");
     // Nothing to stop is as good as stopped.
     let _ = gateway.media.stop();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clients are told of a relay with these lines in its configuration, bound to ports 8443 and 5004.
+    fn told(lines: &str, http: &str, media: &str) -> String {
+        let toml = format!(
+            "id = \"ward\"\ndata.dir = \"data\"\nmetrics.listen = \"127.0.0.1:0\"\nhttp.listen = \"{http}:8443\"\n\
+             media.listen = \"{media}:5004\"\ntls.cert = \"cert.pem\"\ntls.key = \"key.pem\"\n{lines}\n\
+             [standalone]\nsites = []\nprogram = []\n"
+        );
+        let config = Config::from_toml(&toml, "relay.toml").expect("good");
+        let (http, media) = (config.http.listen, config.media.listen);
+        http_url(&config, http, &candidates(&config, media))
+    }
+
+    #[test]
+    fn clients_are_told_an_address_that_they_reach() {
+        for (lines, http, media, url) in [
+            ("", "0.0.0.0", "203.0.113.7", "https://203.0.113.7:8443"),
+            ("", "[::]", "[2001:db8::7]", "https://[2001:db8::7]:8443"),
+            ("", "192.0.2.1", "203.0.113.7", "https://192.0.2.1:8443"),
+            (
+                "media.advertise = [\"198.51.100.9\", \"203.0.113.7\"]",
+                "0.0.0.0",
+                "0.0.0.0",
+                "https://198.51.100.9:8443",
+            ),
+            (
+                "http.public_url = \"https://ward.example/\"",
+                "0.0.0.0",
+                "203.0.113.7",
+                "https://ward.example",
+            ),
+        ] {
+            assert_eq!(told(lines, http, media), url);
+        }
+    }
 }
