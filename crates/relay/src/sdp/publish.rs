@@ -3,11 +3,13 @@
 use super::answer::{Media, Reply};
 use super::codec::OfferedCodec;
 use super::extensions::{self, Extensions};
+use super::fault::quoted;
 use super::{Fault, Negotiated, Offer, Section, lines, simulcast};
 use crate::media::{Codec, LegMedia, PublishedTrack};
 use protocol::MediaKind;
 
-/// Takes one audio and one video m-line on which the peer sends; answers every other one as rejected.
+/// Takes one audio and one video m-line on which the peer sends, and refuses an offer with others of the kind; answers
+/// those on which nothing is sent as rejected.
 pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
     let mut tracks = Vec::new();
     let mut taken = Vec::new();
@@ -40,11 +42,55 @@ pub fn publish(offer: &Offer) -> Result<Negotiated, Fault> {
             "a=sendonly on m=audio or m=video to publish",
         ));
     }
+    check_whole(offer, &taken)?;
     Ok(Negotiated {
         transport: offer.transport(&taken)?,
         media: LegMedia::Publish(tracks),
         replies,
     })
+}
+
+/// A publication is taken whole or not at all (RFC 9725 §4.4.2 and §4.4.3): a hall that was taken with its sound alone
+/// would believe that it is seen.
+fn check_whole(offer: &Offer, taken: &[usize]) -> Result<(), Fault> {
+    let sent = |section: &Section| {
+        section.enabled && section.sends && matches!(section.name.as_str(), "audio" | "video")
+    };
+    let mut sections = offer.sections.iter().enumerate();
+    match sections.find(|(index, section)| sent(section) && !taken.contains(index)) {
+        None => Ok(()),
+        Some((_, section)) => Err(left_out(offer, section)),
+    }
+}
+
+/// Why the relay cannot take this m-line.
+fn left_out(offer: &Offer, section: &Section) -> Fault {
+    let place = &section.place;
+    let codecs = match section.kind {
+        None => {
+            let found = format!("protocol {}", quoted(&section.protocol));
+            return Fault::new(place, found, "UDP/TLS/RTP/SAVPF");
+        }
+        Some(MediaKind::Audio) => "opus/48000/2",
+        Some(MediaKind::Video) => {
+            "H264 with packetization-mode=1, VP8, VP9 or AV1 of profile 0 among its codecs"
+        }
+    };
+    if !section.usable() {
+        return Fault::new(place, "no codec the relay carries", codecs);
+    }
+    match (&section.mid, &offer.bundle) {
+        (Some(mid), Some(bundle)) if !bundle.contains(mid) => Fault::new(
+            place,
+            format!("a=mid:{mid} outside a=group:BUNDLE"),
+            "every m-line in the group: the relay has one port (RFC 9725 §4.4)",
+        ),
+        _ => Fault::new(
+            place,
+            format!("a second m={} on which the client sends", section.name),
+            "one sound and one picture (RFC 9725 §4.4.2)",
+        ),
+    }
 }
 
 /// H264 before VP8, whatever the offer's order: most phones encode it in hardware, and every television and every

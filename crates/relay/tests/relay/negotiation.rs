@@ -12,6 +12,59 @@ fn tracks(text: &str) -> Vec<PublishedTrack> {
     }
 }
 
+/// The WHIP offer with one more m-line: the picture's, under another mid.
+fn with_one_more(changed: impl Fn(&str) -> String) -> String {
+    let video = WHIP_OFFER.find("m=video").expect("a picture");
+    let more = WHIP_OFFER[video..].replace("a=mid:1", "a=mid:2");
+    WHIP_OFFER.replace("BUNDLE 0 1", "BUNDLE 0 1 2") + &changed(&more)
+}
+
+#[test]
+fn a_publication_is_taken_whole_or_refused_with_the_place_that_is_not_taken() {
+    let outside = "a=group:BUNDLE 0\r\n";
+    for (text, said) in [
+        (
+            with_one_more(str::to_owned),
+            "m-line 3 (video): found a second m=video on which the client sends",
+        ),
+        (
+            WHIP_OFFER.replace("a=group:BUNDLE 0 1\r\n", outside),
+            "m-line 2 (video): found a=mid:1 outside a=group:BUNDLE",
+        ),
+        (
+            WHIP_OFFER.replace("opus/48000/2", "speex/16000"),
+            "m-line 1 (audio): found no codec the relay carries, expected opus/48000/2",
+        ),
+        (
+            with_one_more(|more| more.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")),
+            "m-line 3 (video): found protocol \"RTP/AVP\", expected UDP/TLS/RTP/SAVPF",
+        ),
+    ] {
+        let fault = sdp::publish(&parse(&text)).expect_err(said).to_string();
+        assert!(fault.starts_with(said), "{fault}\nshould say {said}");
+    }
+}
+
+#[test]
+fn what_sends_no_sound_or_picture_is_answered_with_port_0() {
+    for text in [
+        with_one_more(|more| more.replace("a=sendonly", "a=recvonly")),
+        with_one_more(|more| more.replace("a=sendonly", "a=inactive")),
+        with_one_more(|more| more.replace("m=video 9 ", "m=video 0 ")),
+        with_one_more(|_| {
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n".to_owned()
+        }),
+    ] {
+        let offer = parse(&text);
+        let negotiated = sdp::publish(&offer).expect("the rest is good");
+        let answer = answer(&offer, &negotiated);
+        let last = answer.rsplit("\r\nm=").next().expect("an m-line");
+        let port = last.split(' ').nth(1);
+        assert_eq!(port, Some("0"), "{answer}");
+        assert_eq!(tracks(&text).len(), 2);
+    }
+}
+
 #[test]
 fn what_repairs_a_publication_is_taken_as_offered() {
     let [audio, video] = &tracks(WHIP_OFFER)[..] else {
