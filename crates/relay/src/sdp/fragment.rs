@@ -1,5 +1,6 @@
 //! `application/trickle-ice-sdpfrag` (RFC 8840 §9): candidates on their way, or the restart of ICE.
 
+use super::M_LINES_MAX;
 use super::answer::write_candidates;
 use super::fault::{Fault, quoted};
 use super::transport::check_ice_chars;
@@ -9,9 +10,6 @@ use std::net::SocketAddr;
 
 /// Largest fragment taken: 16 KiB are more than a hundred candidates.
 pub const FRAGMENT_BYTES_MAX: usize = 16 * 1024;
-
-/// Most m-lines taken, as in an offer.
-const M_LINES_MAX: usize = 16;
 
 /// A fragment, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]

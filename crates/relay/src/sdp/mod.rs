@@ -34,6 +34,9 @@ pub use watch::{HALL_SLOTS, SINGLE_SLOTS, watch};
 
 use crate::media::LegMedia;
 
+/// Most m-lines taken of an offer or a fragment; a hall page has four.
+const M_LINES_MAX: usize = 16;
+
 /// What the relay makes of an offer: what to open, and what to answer once it is open.
 #[derive(Clone, Debug)]
 pub struct Negotiated {

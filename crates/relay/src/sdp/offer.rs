@@ -1,5 +1,6 @@
 //! A whole offer, judged.
 
+use super::M_LINES_MAX;
 use super::fault::{Fault, quoted};
 use super::section::Section;
 use super::transport::{Lines, Transport};
@@ -8,9 +9,6 @@ use std::io::Cursor;
 
 /// Largest offer taken. Chromium's with every codec and four m-lines has about 20 KiB.
 pub const OFFER_BYTES_MAX: usize = 64 * 1024;
-
-/// Most m-lines taken; a hall page has four.
-const M_LINES_MAX: usize = 16;
 
 /// An offer that is SDP, of bearable size, whose m-lines are understood one by one.
 #[derive(Clone, Debug)]
@@ -31,6 +29,7 @@ impl Offer {
         let mut reader = Cursor::new(text.as_bytes());
         let session = SessionDescription::unmarshal(&mut reader)
             .map_err(|error| syntax_fault(text, reader.position(), &error.to_string()))?;
+        check_m_lines(session.media_descriptions.len())?;
         if session.has_attribute("ice-lite") {
             return Err(Fault::new(
                 "session level",
@@ -192,16 +191,19 @@ fn text(body: &[u8]) -> Result<&str, Fault> {
             "SDP text in UTF-8 (RFC 8866 §5)",
         )
     })?;
-    // Counted before parsing, so that ten thousand of them cost one pass over the text.
-    let m_lines = text.lines().filter(|line| line.starts_with("m=")).count();
-    if m_lines > M_LINES_MAX {
-        return Err(Fault::new(
-            "offer",
-            format!("{m_lines} m-lines"),
-            format!("at most {M_LINES_MAX}"),
-        ));
-    }
+    // Counted before parsing, so that ten thousand of them cost one pass over the text. To the parser a line begins behind
+    // a lone CR too.
+    let lines = text.split(['\r', '\n']);
+    check_m_lines(lines.filter(|line| line.starts_with("m=")).count())?;
     Ok(text)
+}
+
+fn check_m_lines(count: usize) -> Result<(), Fault> {
+    if count <= M_LINES_MAX {
+        return Ok(());
+    }
+    let (found, expected) = (format!("{count} m-lines"), format!("at most {M_LINES_MAX}"));
+    Err(Fault::new("offer", found, expected))
 }
 
 fn syntax_fault(text: &str, position: u64, reason: &str) -> Fault {

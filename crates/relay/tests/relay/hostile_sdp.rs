@@ -106,12 +106,29 @@ fn every_refusal_says_what_and_where() {
 
 #[test]
 fn ten_thousand_m_lines_are_counted_and_refused() {
-    // As short as an m-line can be, so that they fit.
-    let fault = Offer::parse("m=\n".repeat(10_000).as_bytes()).expect_err("too many");
-    assert_eq!(
-        fault.to_string(),
-        "offer: found 10000 m-lines, expected at most 16"
-    );
+    // As short as an m-line can be, so that they fit; parsers skip a CR that ends no line.
+    for line in ["m=\n", "\rm=\n", "\r\rm=\n", "m=\r"] {
+        let fault = Offer::parse(line.repeat(10_000).as_bytes()).expect_err("too many");
+        assert_eq!(
+            fault.to_string(),
+            "offer: found 10000 m-lines, expected at most 16",
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn seventeen_m_lines_are_refused_however_their_lines_begin() {
+    let picture = WHIP_OFFER.find("m=video").expect("a picture");
+    for begin in ["", "\r", "\r\r"] {
+        let more = format!("{begin}m=video 0 UDP/TLS/RTP/SAVPF 96\r\n");
+        let text = WHIP_OFFER[..picture].to_owned() + &more.repeat(16);
+        let fault = Offer::parse(text.as_bytes()).expect_err("too many");
+        assert_eq!(
+            fault.to_string(),
+            "offer: found 17 m-lines, expected at most 16"
+        );
+    }
 }
 
 /// One way to spoil an offer.
