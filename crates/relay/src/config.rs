@@ -31,7 +31,8 @@ pub struct Config {
     pub orchestrator: Option<Orchestrator>,
     /// A plan of its own, without an orchestrator.
     pub standalone: Option<Standalone>,
-    /// STUN and TURN servers named to clients by `Link` headers (RFC 9725 §4.6). A relay on a public address needs none.
+    /// STUN and TURN servers named to clients by `Link` headers (RFC 9725 §4.6); the web pages use them, the headless
+    /// agents do not. A relay on a public address needs none, but for halls behind a firewall that lets no UDP out.
     #[serde(default)]
     pub ice_servers: Vec<IceServer>,
 }

@@ -1,12 +1,15 @@
 /** One WHIP (RFC 9725) or WHEP exchange: offer out, answer in, the session's address kept for its end. */
 import { call, Refused, Silent } from "../api.ts";
 import { fragmentOf, restarted } from "./ice.ts";
+import { iceServers, linked } from "./links.ts";
 
 export interface Session {
   readonly url: string;
   readonly token: string;
   /** Where another layer is asked for; `null` at a relay that has none to offer. */
   readonly layers: string | null;
+  /** STUN and TURN servers that the relay names. */
+  readonly servers: RTCIceServer[];
 }
 
 /** Relays are ICE-lite and answer with every candidate, so ours hardly matter: a second is plenty to gather them. */
@@ -19,10 +22,12 @@ export async function exchange(pc: RTCPeerConnection, endpoint: string, token: s
     headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` },
     body: pc.localDescription?.sdp ?? "",
   });
+  const links = response.headers.get("Link");
   const session = {
     url: new URL(response.headers.get("Location") ?? "", endpoint).href,
     token,
-    layers: linked(response.headers.get("Link"), "urn:diemcau:whep:layer", endpoint),
+    layers: linked(links, "urn:diemcau:whep:layer", endpoint),
+    servers: iceServers(links),
   };
   try {
     await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
@@ -31,14 +36,6 @@ export async function exchange(pc: RTCPeerConnection, endpoint: string, token: s
     throw error;
   }
   return session;
-}
-
-/** The address that a `Link` header (RFC 8288) gives for this relation. */
-export function linked(header: string | null, relation: string, base: string): string | null {
-  for (const [, url, rel] of (header ?? "").matchAll(/<([^>]*)>;\s*rel="([^"]*)"/g)) {
-    if (rel === relation && url) return new URL(url, base).href;
-  }
-  return null;
 }
 
 /** A relay that lives answers at once; the session it belongs to has little time. */

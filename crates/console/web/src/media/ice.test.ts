@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { linked } from "./exchange.ts";
 import { fragmentOf, restartDue, restarted } from "./ice.ts";
 
 const sdp = (lines: string[]) => lines.map((line) => `${line}\r\n`).join("");
@@ -98,14 +97,4 @@ test.each([
   [false, { ice: "failed", vain: 3 }],
 ] as const)("due: %s for %o", (due, trouble) => {
   expect(restartDue({ moved: false, sinceRestart: Infinity, vain: 0, ...trouble })).toBe(due);
-});
-
-test("a link is found among others by its relation", () => {
-  const header =
-    '<turn:turn.example:3478>; rel="ice-server"; username="u", </session/x/layer>; rel="urn:diemcau:whep:layer"';
-  const found = (rel: string) => linked(header, rel, "https://relay:8443/whep/program");
-  expect(found("urn:diemcau:whep:layer")).toBe("https://relay:8443/session/x/layer");
-  expect(found("ice-server")).toBe("turn:turn.example:3478");
-  expect(found("other")).toBeNull();
-  expect(linked(null, "other", "https://relay")).toBeNull();
 });

@@ -5,6 +5,7 @@ import { backoff, pause } from "../backoff.ts";
 import { end, exchange, type Session } from "./exchange.ts";
 import { choose, withLayer, type Layer } from "./layers.ts";
 import { Mender } from "./mender.ts";
+import { Servers } from "./servers.ts";
 import { readStats, ZERO, type MediaStats } from "./stats.ts";
 
 export type Phase = "connecting" | "waiting" | "flowing" | "retrying" | "stopped";
@@ -51,6 +52,7 @@ export function keep(options: KeeperOptions): Keeper {
   const stats = signal<MediaStats>(ZERO);
   const pc = signal<RTCPeerConnection | null>(null);
   const stopping = new AbortController();
+  const servers = new Servers();
   let round = new AbortController();
 
   const run = async () => {
@@ -58,6 +60,7 @@ export function keep(options: KeeperOptions): Keeper {
       round = new AbortController();
       const flowed = await session(
         options,
+        servers,
         phase,
         stats,
         pc,
@@ -81,12 +84,13 @@ export function keep(options: KeeperOptions): Keeper {
 /** One session from start to end. True: media flowed. A number: the relay asked to wait so many seconds. */
 async function session(
   options: KeeperOptions,
+  servers: Servers,
   phase: Signal<Phase>,
   stats: Signal<MediaStats>,
   shown: Signal<RTCPeerConnection | null>,
   stop: AbortSignal,
 ): Promise<boolean | number> {
-  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: servers.known });
   const before = stats.peek();
   let opened: Session | null = null;
   let mender: Mender | null = null;
@@ -101,6 +105,7 @@ async function session(
     const asked = layer?.peek();
     opened = await exchange(pc, asked ? withLayer(grant.url, asked) : grant.url, grant.token);
     shown.value = pc;
+    await servers.meet(pc, opened);
     if (layer) follow = followLayer(opened, layer, asked);
     mender = new Mender(pc, opened);
     return await watch(pc, mender, options.direction, before, phase, stats, stop);

@@ -62,7 +62,12 @@ test("the layer goes with the address, whatever else stands there", () => {
 test("another layer is asked for with the session's token, and a dead line is no fault", async () => {
   const fetch = vi.fn(() => Promise.reject(new TypeError("offline")));
   vi.stubGlobal("fetch", fetch);
-  const session = { url: "https://relay/session/1", token: "t", layers: "https://relay/session/1/layer" };
+  const session = {
+    url: "https://relay/session/1",
+    token: "t",
+    layers: "https://relay/session/1/layer",
+    servers: [],
+  };
   await choose({ ...session, layers: null }, "low");
   expect(fetch).not.toHaveBeenCalled();
   await choose(session, "low");

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { Refused } from "../api.ts";
 import { Mender } from "./mender.ts";
 
-const SESSION = { url: "https://relay/session/1", token: "t", layers: null };
+const SESSION = { url: "https://relay/session/1", token: "t", layers: null, servers: [] };
 const FRAGMENT = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=ice-ufrag:fresh\r\na=ice-pwd:secret\r\n";
 
 /** A connection in trouble, as far as a mender looks at one. */
