@@ -26,9 +26,9 @@ telemetry::metrics! {
         pub feed_holes: IntGaugeVec = "relay_feed_holes" by ["site", "kind"];
         /// Bits per second of a feed.
         pub feed_bitrate: IntGaugeVec = "relay_feed_bitrate_bps" by ["site", "kind"];
-        /// Frames per second of a feed's video.
+        /// Frames per second of a feed's video; of several layers those of the one with most.
         pub feed_frame_rate: GaugeVec = "relay_feed_frame_rate" by ["site"];
-        /// Interarrival jitter of a feed's video (RFC 3550 section 6.4.1).
+        /// Interarrival jitter of a feed's video (RFC 3550 section 6.4.1); of several layers that of the worst.
         pub feed_jitter: GaugeVec = "relay_feed_jitter_seconds" by ["site"];
         /// Datagrams dropped since start, by reason: not_ours, stun_refused, from_strangers, not_authentic, unannounced
         /// and no_track came in, not_sent, worker_behind, socket_refused and pace_full should have gone out.
@@ -140,15 +140,24 @@ impl RelayMetrics {
                 .with_label_values(&labels)
                 .add(i64::try_from(feed.bitrate_bps).unwrap_or(i64::MAX));
             if feed.kind == MediaKind::Video {
-                self.feed_frame_rate
-                    .with_label_values(&labels[..1])
-                    .set(f64::from(feed.frame_rate));
-                self.feed_jitter
-                    .with_label_values(&labels[..1])
-                    .set(f64::from(feed.jitter_ms) / 1000.0);
+                self.refresh_picture(feed);
             }
         }
         seen.retain(|ssrc, _| feeds.iter().any(|feed| feed.ssrc == *ssrc));
+    }
+
+    /// Layers of one picture share its series: a layer that rests must not hide those that flow. The gauges begin at zero
+    /// with every scrape.
+    fn refresh_picture(&self, feed: &FeedReport) {
+        let frame_rate = f64::from(feed.frame_rate);
+        let jitter_s = f64::from(feed.jitter_ms) / 1000.0;
+        for (gauges, value) in [
+            (&self.feed_frame_rate, frame_rate),
+            (&self.feed_jitter, jitter_s),
+        ] {
+            let gauge = gauges.with_label_values(&[feed.site.as_str()]);
+            gauge.set(gauge.get().max(value));
+        }
     }
 }
 
@@ -186,6 +195,41 @@ mod tests {
             silent_ms: 0,
             watchers: 1,
         }
+    }
+
+    #[test]
+    fn of_three_layers_the_liveliest_and_the_most_ragged_count() {
+        let registry = telemetry::prometheus::Registry::new();
+        let metrics = RelayMetrics::register(&registry).expect("fresh names");
+        let layer = |ssrc, frame_rate, jitter_ms| FeedReport {
+            frame_rate,
+            jitter_ms,
+            ..feed(ssrc, 0)
+        };
+        let figures = |layers: Vec<FeedReport>| {
+            let report = RelayReport {
+                feeds: layers,
+                ..RelayReport::default()
+            };
+            metrics.refresh(&report, &mut HashMap::new());
+            let of =
+                |gauges: &telemetry::prometheus::GaugeVec| gauges.with_label_values(&["A"]).get();
+            (
+                of(&metrics.feed_frame_rate),
+                of(&metrics.feed_jitter),
+                metrics
+                    .feed_bitrate
+                    .with_label_values(&["A", "video"])
+                    .get(),
+            )
+        };
+        let three = vec![
+            layer(1, 15.0, 500.0),
+            layer(2, 30.0, 250.0),
+            layer(3, 0.0, 0.0),
+        ];
+        assert_eq!(figures(three), (30.0, 0.5, 3000));
+        assert_eq!(figures(vec![layer(1, 10.0, 125.0)]), (10.0, 0.125, 1000));
     }
 
     #[test]
