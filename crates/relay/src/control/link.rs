@@ -8,7 +8,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
-use protocol::{FromRelay, RelayWelcome, ToRelay, VERSION};
+use protocol::{FromRelay, RelayPlan, RelayWelcome, ToRelay, VERSION};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -133,21 +133,25 @@ impl Control {
             return Ok(());
         };
         match message {
-            ToRelay::Plan(next) => {
-                let (plan, epoch) = (self.plan.clone(), next.epoch);
-                match tokio::task::spawn_blocking(move || plan.replace(next)).await {
-                    Ok(Ok(())) => tracing::info!(epoch, "plan epoch {epoch} in force"),
-                    Ok(Err(error @ PlanRefusal::Stale { .. })) => {
-                        self.metrics.plans_refused.inc();
-                        tracing::warn!(%error, "plan refused: {error}");
-                    }
-                    Ok(Err(error)) => tracing::error!(%error, "plan not followed: {error}"),
-                    Err(error) => tracing::error!(%error, "plan not followed: {error}"),
-                }
-                Ok(())
-            }
+            ToRelay::Plan(next) => self.follow(next).await,
             other => Err(unexpected("plan", &other)),
         }
+    }
+
+    /// A stale plan is refused and that is all. One that the media thread was too busy to take would be lost until the next
+    /// change: the link ends, and the orchestrator begins each with the plan.
+    async fn follow(&self, next: RelayPlan) -> Result<(), LinkError> {
+        let (plan, epoch) = (self.plan.clone(), next.epoch);
+        match tokio::task::spawn_blocking(move || plan.replace(next)).await {
+            Ok(Ok(())) => tracing::info!(epoch, "plan epoch {epoch} in force"),
+            Ok(Err(error @ PlanRefusal::Stale { .. })) => {
+                self.metrics.plans_refused.inc();
+                tracing::warn!(%error, "plan refused: {error}");
+            }
+            Ok(Err(error)) => return Err(LinkError::PlanNotFollowed(error.to_string())),
+            Err(error) => return Err(LinkError::PlanNotFollowed(error.to_string())),
+        }
+        Ok(())
     }
 }
 
@@ -212,5 +216,104 @@ fn unexpected(expected: &'static str, found: &ToRelay) -> LinkError {
     LinkError::Protocol {
         expected,
         found: found.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Orchestrator;
+    use crate::control::{About, Client, Pin};
+    use crate::identity::{self, Identity};
+    use crate::media::{self, MediaConfig, MediaHandle};
+    use crate::metrics::RelayMetrics;
+    use crate::plan::Plan;
+    use crate::token::Tokens;
+    use std::path::Path;
+
+    fn control(folder: &Path) -> Control {
+        let certificate = identity::certificate(folder).expect("a certificate");
+        let about = About {
+            relay: "ward".parse().expect("an id"),
+            certificate_fingerprint: certificate.fingerprint().to_string(),
+            media_addresses: Vec::new(),
+            http_url: String::new(),
+        };
+        let media = media::start(MediaConfig {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            certificate,
+            ssrc_block: 1,
+            legs_max: 1,
+            workers: 1,
+            pin_cores: Vec::new(),
+            burst: Duration::from_millis(5),
+        })
+        .expect("a media thread");
+        let orchestrator = Orchestrator {
+            url: "http://127.0.0.1:1".parse().expect("a URL"),
+            ca: None,
+            join_key: None,
+        };
+        Control {
+            about,
+            identity: Identity::open(folder).expect("a key"),
+            join_key: None,
+            pin: Pin::open(folder, Tokens::signed(), media.clone()).expect("no pin"),
+            plan: Plan::kept(folder, media.clone()),
+            media,
+            metrics: RelayMetrics::register(&telemetry::prometheus::Registry::new())
+                .expect("fresh names"),
+            client: Client::new(&orchestrator).expect("a client"),
+        }
+    }
+
+    fn plan(epoch: u64) -> Message {
+        let plan = RelayPlan {
+            epoch,
+            conference: "conference".parse().expect("an id"),
+            sites: Vec::new(),
+            program: Vec::new(),
+            floor: None,
+            parents: Vec::new(),
+            children: Vec::new(),
+        };
+        let json = serde_json::to_string(&ToRelay::Plan(plan)).expect("JSON");
+        Message::text(json)
+    }
+
+    async fn end(media: &MediaHandle) {
+        let mut changed = media.changed();
+        media.stop().expect("told");
+        while changed.changed().await.is_ok() {}
+        // The last of the thread to go is its end of the commands.
+        while media.stop().is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_the_media_thread_does_not_take_ends_the_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let control = control(folder.path());
+        control.take(Some(Ok(plan(2)))).await.expect("followed");
+        control
+            .take(Some(Ok(plan(1))))
+            .await
+            .expect("refused, and the link goes on");
+        assert_eq!(
+            (control.plan.epoch(), control.metrics.plans_refused.get()),
+            (2, 1)
+        );
+        end(&control.media).await;
+        let ended = control
+            .take(Some(Ok(plan(3))))
+            .await
+            .expect_err("not followed");
+        assert!(matches!(ended, LinkError::PlanNotFollowed(_)), "{ended}");
+        assert_eq!(
+            control.plan.epoch(),
+            2,
+            "what is not followed is not in force"
+        );
     }
 }

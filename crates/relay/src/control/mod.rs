@@ -88,6 +88,9 @@ pub enum LinkError {
         /// What came.
         found: String,
     },
+    /// A plan that did not get to the media thread; the next link brings it again.
+    #[error("the plan is not followed: {0}")]
+    PlanNotFollowed(String),
     /// It said nothing for too long.
     #[error("nothing heard from the orchestrator for {} s", .0.as_secs())]
     Silent(Duration),
