@@ -35,6 +35,17 @@ pub struct Session {
     pub ice: Arc<tokio::sync::Mutex<Ice>>,
 }
 
+impl Session {
+    fn is_like(&self, other: &Self) -> bool {
+        self.role == other.role && self.owner == other.owner
+    }
+
+    /// Legs are numbered in the order in which they are opened.
+    fn replaces(&self, other: &Self) -> bool {
+        self.is_like(other) && self.leg > other.leg
+    }
+}
+
 /// The ICE session of a WHIP or WHEP session: a restart begins the next.
 #[derive(Clone, Debug)]
 pub struct Ice {
@@ -54,9 +65,14 @@ pub struct Sessions {
 
 impl Sessions {
     /// Remembers a session. Answers the legs that have to end for it: nobody watches the same more than a few
-    /// times. A hall's former publisher is forgotten only: the media thread has ended its leg.
+    /// times. A hall's former publisher is forgotten only: the media thread has ended its leg. Of two that come at once the
+    /// one with the later leg stays, whichever is remembered first: the media thread has kept that one.
     pub fn insert(&self, id: String, session: Session) -> Vec<LegId> {
         let mut by_id = self.lock();
+        if session.role == LegRole::Publish && by_id.values().any(|other| other.replaces(&session))
+        {
+            return Vec::new();
+        }
         let superseded = superseded(&by_id, &session);
         let legs = superseded
             .iter()
@@ -105,13 +121,12 @@ impl Sessions {
 }
 
 fn superseded(by_id: &HashMap<String, Session>, newcomer: &Session) -> Vec<String> {
-    let same = |session: &Session| session.role == newcomer.role && session.owner == newcomer.owner;
-    let mut older: Vec<(&String, Instant)> = by_id
+    let mut older: Vec<(&String, LegId)> = by_id
         .iter()
-        .filter(|(_, session)| same(session))
-        .map(|(id, session)| (id, session.since))
+        .filter(|(_, session)| session.is_like(newcomer))
+        .map(|(id, session)| (id, session.leg))
         .collect();
-    older.sort_by_key(|(_, since)| *since);
+    older.sort_by_key(|(_, leg)| *leg);
     let kept = match (newcomer.role, &newcomer.owner.scope) {
         (LegRole::Publish, _) => 0,
         (_, MediaScope::Hall { .. }) => WATCHES_PER_HALL_MAX - 1,
@@ -179,6 +194,19 @@ mod tests {
                 && sessions.get("b").is_some()
                 && sessions.get("w").is_some()
         );
+    }
+
+    #[test]
+    fn of_two_publishers_at_once_the_later_leg_stays_whichever_is_remembered_first() {
+        for order in [[7, 8], [8, 7]] {
+            let sessions = Sessions::default();
+            for leg in order {
+                let none = sessions.insert(format!("{leg}"), session(leg, LegRole::Publish, "A"));
+                assert!(none.is_empty(), "the media thread has ended it");
+            }
+            assert!(sessions.get("8").is_some(), "{order:?}");
+            assert!(sessions.get("7").is_none(), "{order:?}");
+        }
     }
 
     #[test]
