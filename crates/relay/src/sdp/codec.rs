@@ -2,6 +2,7 @@
 
 use super::fmtp::{self, Parameters};
 use crate::media::Codec;
+use protocol::MediaKind;
 use rtc_sdp::MediaDescription;
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ pub struct OfferedCodec {
     pub parameters: Option<String>,
     /// What the peer is ready to send or hear about it.
     pub feedback: Feedback,
-    /// The payload type of its retransmissions (RFC 4588), offered together with `nack`.
+    /// Video: the payload type of its retransmissions (RFC 4588), offered together with `nack`.
     pub rtx_payload_type: Option<u8>,
     /// Audio: the payload type that repeats earlier packets beside each (RFC 2198).
     pub red: Option<Red>,
@@ -79,15 +80,10 @@ pub(super) fn offered(media: &MediaDescription) -> Vec<OfferedCodec> {
     }
     for codec in &mut best {
         codec.feedback = feedback(media, codec.payload_type);
-        codec.rtx_payload_type = formats
-            .around(codec.payload_type, "rtx/90000", fmtp::repeats)
-            .filter(|_| codec.feedback.nack);
-        codec.red = formats
-            .around(codec.payload_type, "red/48000/2", fmtp::wraps)
-            .map(|payload_type| Red {
-                payload_type,
-                preferred: formats.is_before(payload_type, codec.payload_type),
-            });
+        match codec.codec.kind() {
+            MediaKind::Video => codec.rtx_payload_type = formats.rtx(codec),
+            MediaKind::Audio => codec.red = formats.red(codec),
+        }
     }
     best
 }
@@ -144,6 +140,21 @@ impl<'a> Formats<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Of pictures only: a clock of 90 kHz is theirs, and sound that came too late is worth no second packet.
+    fn rtx(&self, codec: &OfferedCodec) -> Option<u8> {
+        self.around(codec.payload_type, "rtx/90000", fmtp::repeats)
+            .filter(|_| codec.feedback.nack)
+    }
+
+    /// Of sound only, by its clock and its channels.
+    fn red(&self, codec: &OfferedCodec) -> Option<Red> {
+        let payload_type = self.around(codec.payload_type, "red/48000/2", fmtp::wraps)?;
+        Some(Red {
+            payload_type,
+            preferred: self.is_before(payload_type, codec.payload_type),
+        })
     }
 
     /// The first payload type of this name that says it belongs to `inner`.

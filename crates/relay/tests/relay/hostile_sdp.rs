@@ -1,10 +1,11 @@
 //! Offers of nobody in his right mind: refused in words, or answered in SDP, and never a panic.
 
 use crate::support::{
-    AIORTC, CHROMIUM_RED, CHROMIUM_SIMULCAST, PLAIN_AUDIO, WEBRTC_CRATE, WHEP_OFFER, WHIP_OFFER,
-    answer,
+    AIORTC, CHROMIUM_RED, CHROMIUM_SIMULCAST, MAX_BUNDLE, PLAIN_AUDIO, WEBRTC_CRATE, WHEP_OFFER,
+    WHIP_OFFER, answer,
 };
 use proptest::prelude::*;
+use protocol::MediaKind;
 use relay::media::{Layer, LegMedia, PublishedTrack};
 use relay::sdp::{self, HALL_SLOTS, Offer, SINGLE_SLOTS};
 
@@ -131,6 +132,34 @@ fn seventeen_m_lines_are_refused_however_their_lines_begin() {
     }
 }
 
+#[test]
+fn repair_of_the_other_kind_is_left_out() {
+    // Retransmissions around opus, redundancy around H264.
+    let sound = "a=rtpmap:110 telephone-event/48000\r\n";
+    let picture = "a=rtpmap:117 rtx/90000\r\na=fmtp:117 apt=116\r\n";
+    assert!(WHIP_OFFER.contains(sound) && WHIP_OFFER.contains(picture));
+    let text = WHIP_OFFER
+        .replace(
+            sound,
+            "a=rtpmap:110 rtx/90000\r\na=fmtp:110 apt=111\r\na=rtcp-fb:111 nack\r\n",
+        )
+        .replace(
+            picture,
+            "a=rtpmap:117 red/48000/2\r\na=fmtp:117 108/108\r\n",
+        );
+    let offer = Offer::parse(text.as_bytes()).expect("an offer");
+    let answer = answer(&offer, &sdp::publish(&offer).expect("the rest is good"));
+    let m_lines: Vec<_> = answer.lines().filter(|l| l.starts_with("m=")).collect();
+    assert_eq!(
+        m_lines,
+        [
+            "m=audio 5004 UDP/TLS/RTP/SAVPF 111 63",
+            "m=video 5004 UDP/TLS/RTP/SAVPF 108 109"
+        ]
+    );
+    survives(text.as_bytes());
+}
+
 /// One way to spoil an offer.
 #[derive(Clone, Debug)]
 enum Spoil {
@@ -244,6 +273,11 @@ fn sound(negotiated: &sdp::Negotiated) {
                 );
                 assert!(rids.is_empty() || e.rid.is_some());
                 let others = [track.rtx_payload_type, track.red_payload_type];
+                let of_the_other_kind = match track.codec.kind() {
+                    MediaKind::Audio => track.rtx_payload_type,
+                    MediaKind::Video => track.red_payload_type,
+                };
+                assert_eq!(of_the_other_kind, None);
                 assert!(!others.contains(&Some(track.payload_type)));
                 assert!(e.transport_sequence.is_none() || track.rtx_payload_type.is_some());
             }
@@ -269,10 +303,10 @@ proptest! {
 
     #[test]
     fn a_spoiled_offer_is_refused_or_answered_but_never_panics(
-        which in 0..7_usize,
+        which in 0..8_usize,
         spoils in spoils(),
     ) {
-        let mut text = [WHIP_OFFER, WHEP_OFFER, CHROMIUM_SIMULCAST, CHROMIUM_RED, AIORTC, WEBRTC_CRATE, PLAIN_AUDIO][which].as_bytes().to_vec();
+        let mut text = [WHIP_OFFER, WHEP_OFFER, CHROMIUM_SIMULCAST, CHROMIUM_RED, AIORTC, WEBRTC_CRATE, PLAIN_AUDIO, MAX_BUNDLE][which].as_bytes().to_vec();
         for how in &spoils {
             spoil(&mut text, how);
         }
