@@ -1,5 +1,6 @@
-//! A bound on how fast one token holder may open sessions.
+//! Bounds on how fast one token holder may open sessions and change them.
 
+use super::Refusal;
 use crate::token::Grant;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,50 +8,83 @@ use std::time::{Duration, Instant};
 
 /// A reloading page opens two sessions each time; nobody reloads ten times in ten seconds for long.
 const OPENED_MAX: u32 = 20;
+/// A client that trickles sends a dozen candidates for each of its sessions, and somebody may play with the layers; the
+/// control room shares its grant.
+const CHANGED_MAX: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Grants remembered at once; when full, those whose window is over are forgotten. Grants come out of valid
 /// tokens only, so a stranger adds none.
 const GRANTS_MAX: usize = 4096;
 
-/// Counts sessions opened, per grant and window: a hall of the same name in another conference spends its own.
-#[derive(Debug, Default)]
+/// Counts requests of one sort, per grant and window: a hall of the same name in another conference spends its own.
+#[derive(Debug)]
 pub struct Flood {
+    what: &'static str,
+    most: u32,
     windows: Mutex<HashMap<Grant, Window>>,
 }
 
 #[derive(Debug)]
 struct Window {
     since: Instant,
-    opened: u32,
+    seen: u32,
 }
 
 impl Flood {
-    /// Counts one attempt; `false` when it is one too many. Logs the first of a window.
-    pub fn admits(&self, grant: &Grant, now: Instant) -> bool {
+    /// Of sessions that begin, and of ICE sessions.
+    pub fn of_sessions() -> Self {
+        Self::new("sessions asked for", OPENED_MAX)
+    }
+
+    /// Of what is asked of sessions that run: candidates, restarts, layers.
+    pub fn of_changes() -> Self {
+        Self::new("changes of sessions", CHANGED_MAX)
+    }
+
+    fn new(what: &'static str, most: u32) -> Self {
+        Self {
+            what,
+            most,
+            windows: Mutex::default(),
+        }
+    }
+
+    /// Counts one attempt; refuses one too many.
+    pub fn admit(&self, grant: &Grant, now: Instant) -> Result<(), Refusal> {
+        if self.admits(grant, now) {
+            Ok(())
+        } else {
+            Err(Refusal::flooded(self.what))
+        }
+    }
+
+    /// Logs the first attempt of a window that is one too many.
+    fn admits(&self, grant: &Grant, now: Instant) -> bool {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= GRANTS_MAX {
             windows.retain(|_, window| now.duration_since(window.since) < WINDOW);
         }
         let window = windows.entry(grant.clone()).or_insert(Window {
             since: now,
-            opened: 0,
+            seen: 0,
         });
         if now.duration_since(window.since) >= WINDOW {
             *window = Window {
                 since: now,
-                opened: 0,
+                seen: 0,
             };
         }
-        window.opened = window.opened.saturating_add(1);
-        if window.opened == OPENED_MAX + 1 {
+        window.seen = window.seen.saturating_add(1);
+        if window.seen == self.most + 1 {
+            let (most, what) = (self.most, self.what);
             tracing::warn!(
                 ?grant,
-                "more than {OPENED_MAX} sessions asked for in {} s: refusing",
+                "more than {most} {what} in {} s: refusing",
                 WINDOW.as_secs()
             );
         }
-        window.opened <= OPENED_MAX
+        window.seen <= self.most
     }
 }
 
@@ -69,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_refused_without_touching_the_neighbour_and_ends_with_its_window() {
-        let flood = Flood::default();
+        let flood = Flood::of_sessions();
         let start = Instant::now();
         for _ in 0..OPENED_MAX {
             assert!(flood.admits(&hall("A", "spring"), start));

@@ -57,7 +57,7 @@ pub async fn choose(
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let (parts, body) = request.into_parts();
-    let (_, session) = gateway.own_session(&parts.headers, id)?;
+    let (_, session) = gateway.session_to_change(&parts.headers, id)?;
     check_media_type(&parts.headers, Takes::LAYER)?;
     let bytes = read(&parts.headers, body, CHOICE_BYTES_MAX).await?;
     let choice: Choice =

@@ -11,7 +11,7 @@
 //! | `DELETE /session/{id}` | who made it | end |
 //!
 //! Refusals come in this order: at an endpoint 405, 401, 429, 403, 404, 415, 413, 400, 503; at a session 405, 401,
-//! 404, 403, 415, 428, 413, 400, 412, 429, 503.
+//! 404, 403, 429, 415, 428, 413, 400, 412, 429 once more for a restart of ICE, 503.
 
 mod body;
 mod cors;
@@ -53,7 +53,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     tokens: Tokens,
     metrics: RelayMetrics,
-    flood: Flood,
+    openings: Flood,
+    changes: Flood,
     candidates: Vec<SocketAddr>,
     fingerprint: Fingerprint,
     links: Vec<HeaderValue>,
@@ -74,14 +75,14 @@ impl Gateway {
             fingerprint,
             links,
         } = reached;
-        let (sessions, flood) = (Sessions::default(), Flood::default());
         Self {
             media,
             plan,
-            sessions,
+            sessions: Sessions::default(),
             tokens,
             metrics,
-            flood,
+            openings: Flood::of_sessions(),
+            changes: Flood::of_changes(),
             candidates,
             fingerprint,
             links,

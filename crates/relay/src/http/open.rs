@@ -55,9 +55,7 @@ impl Gateway {
     async fn open(&self, role: LegRole, site: Option<&str>, request: Request) -> Opened {
         let (parts, body) = request.into_parts();
         let grant = self.grant(&parts.headers)?;
-        if !self.flood.admits(&grant, Instant::now()) {
-            return Err(Refusal::flooded());
-        }
+        self.openings.admit(&grant, Instant::now())?;
         let site = self.admit(role, site, &grant)?;
         check_media_type(&parts.headers, Takes::OFFER)?;
         let layer_max = layer::asked_for(&parts.uri)?;

@@ -207,9 +207,9 @@ impl Refusal {
         refusal
     }
 
-    /// 429: one client asks for sessions faster than any person or agent would.
-    pub fn flooded() -> Self {
-        let detail = "too many sessions asked for with this token in a short time";
+    /// 429: one client asks for sessions, or for changes of them, faster than any person or agent would.
+    pub fn flooded(what: &str) -> Self {
+        let detail = format!("too many {what} with this token in a short time");
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "flooded",

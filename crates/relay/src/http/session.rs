@@ -38,7 +38,7 @@ pub async fn patch(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let (id, session) = gateway.own_session(&parts.headers, id)?;
+    let (id, session) = gateway.session_to_change(&parts.headers, id)?;
     check_media_type(&parts.headers, Takes::FRAGMENT)?;
     let wanted = parts
         .headers
@@ -93,6 +93,17 @@ impl Gateway {
         }
     }
 
+    /// The same for a request that may come again and again.
+    pub(super) fn session_to_change(
+        &self,
+        headers: &HeaderMap,
+        id: Named,
+    ) -> Result<(String, Session), Refusal> {
+        let (id, session) = self.own_session(headers, id)?;
+        self.changes.admit(&session.owner, Instant::now())?;
+        Ok((id, session))
+    }
+
     async fn restart_ice(
         &self,
         id: &str,
@@ -100,9 +111,7 @@ impl Gateway {
         ice: &mut Ice,
         remote: IceCredentials,
     ) -> Result<Response, Refusal> {
-        if !self.flood.admits(&session.owner, Instant::now()) {
-            return Err(Refusal::flooded());
-        }
+        self.openings.admit(&session.owner, Instant::now())?;
         let local = IceCredentials::random();
         let restarted = self
             .media

@@ -292,6 +292,38 @@ async fn a_hall_that_restarts_without_end_is_held_back() {
 }
 
 #[tokio::test]
+async fn who_changes_sessions_without_end_is_held_back_and_may_still_leave() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = bench(&folder).await;
+    let publishing = Session::open(&bench, "/whip/A", HALL_A, WHIP_OFFER).await;
+    let watching = Session::open(&bench, "/whep/A", HALL_A, WHEP_OFFER).await;
+    let neighbour = Session::open(&bench, "/whep/program", PROGRAM, WHEP_OFFER).await;
+    let trickled = "m=audio 9 RTP 0\r\na=mid:0\r\na=end-of-candidates\r\n";
+    let held_back = async {
+        loop {
+            let answer = publishing.patch(Some("*"), trickled).await;
+            if answer.status() == 429 {
+                return answer;
+            }
+            assert_eq!(answer.status(), 204);
+        }
+    };
+    let refused = tokio::time::timeout(DEADLINE, held_back)
+        .await
+        .expect("held back");
+    assert_eq!(refused.headers()["retry-after"], "5");
+    let (_, kind, detail) = problem(refused).await;
+    assert_eq!(kind, "flooded");
+    assert!(detail.contains("changes of sessions"), "{detail}");
+    let choice = r#"{"layer": "low"}"#;
+    assert_eq!(watching.choose(choice).await.status(), 429);
+    assert_eq!(neighbour.choose(choice).await.status(), 204);
+    let left = bench.request(Method::DELETE, &publishing.location, Some(HALL_A));
+    assert_eq!(left.send().await.expect("an answer").status(), 200);
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn a_watcher_chooses_its_layer_when_it_comes_and_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = bench(&folder).await;
