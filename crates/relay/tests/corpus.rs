@@ -21,6 +21,18 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(read).collect()
 }
 
+/// What the fuzzer can be started with, by name.
+fn fuzz_targets() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/fuzz_targets");
+    let name = |file: PathBuf| file.file_stem()?.to_str().map(str::to_owned);
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("the targets")
+        .filter_map(|entry| name(entry.expect("a file").path()))
+        .collect();
+    names.sort();
+    names
+}
+
 /// SplitMix64.
 struct Dice(u64);
 
@@ -113,6 +125,13 @@ macro_rules! targets {
             let replayed = [$(stringify!($name)),*];
             assert!(TARGETS.iter().all(|(name, _)| replayed.contains(name)));
             assert_eq!(TARGETS.len(), replayed.len());
+        }
+
+        #[test]
+        fn every_target_is_one_of_the_fuzzers_too() {
+            let mut replayed = vec![$(stringify!($name)),*];
+            replayed.sort_unstable();
+            assert_eq!(fuzz_targets(), replayed);
         }
     };
 }

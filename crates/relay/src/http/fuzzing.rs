@@ -36,6 +36,13 @@ pub fn head(tokens: &Tokens, head: &[u8]) {
     );
 }
 
+/// The choice of a layer.
+pub fn choice(body: &[u8]) {
+    if let Err(refusal) = layer::wanted(body) {
+        written(refusal);
+    }
+}
+
 fn header_of(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = line.split_at(colon);

@@ -60,19 +60,17 @@ pub async fn choose(
     let (_, session) = gateway.session_to_change(&parts.headers, id)?;
     check_media_type(&parts.headers, Takes::LAYER)?;
     let bytes = read(&parts.headers, body, CHOICE_BYTES_MAX).await?;
-    let choice: Choice =
-        serde_json::from_slice(&bytes).map_err(|error| Refusal::bad_layer(error.to_string()))?;
-    let layer = named(&choice.layer)?;
+    let (wanted, layer) = wanted(&bytes)?;
     let chosen: Vec<usize> = (0..)
         .zip(session.slots.iter())
-        .filter(|(_, (mid, kind))| match &choice.mid {
+        .filter(|(_, (mid, kind))| match &wanted {
             Some(wanted) => wanted == mid && *kind == MediaKind::Video,
             None => *kind == MediaKind::Video,
         })
         .map(|(slot, _)| slot)
         .collect();
     if chosen.is_empty() {
-        return Err(Refusal::bad_layer(match &choice.mid {
+        return Err(Refusal::bad_layer(match &wanted {
             Some(mid) => format!("mid {:?} is no picture of this session", short(mid)),
             None => "this session shows no picture".to_owned(),
         }));
@@ -84,6 +82,13 @@ pub async fn choose(
             .map_err(|error| Refusal::unavailable("media_busy", error.to_string()))?;
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The m-line of a choice, if it names one, and the layer.
+pub(super) fn wanted(body: &[u8]) -> Result<(Option<String>, Layer), Refusal> {
+    let choice: Choice =
+        serde_json::from_slice(body).map_err(|error| Refusal::bad_layer(error.to_string()))?;
+    Ok((choice.mid, named(&choice.layer)?))
 }
 
 fn named(word: &str) -> Result<Layer, Refusal> {

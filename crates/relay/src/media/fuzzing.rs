@@ -106,12 +106,16 @@ fn keys(profile: Profile, is_client: bool) -> Option<SessionKeys> {
     SessionKeys::from_exporter(profile, &material, is_client).ok()
 }
 
-/// Datagrams of a peer that has proven its address, to a server's gate and endpoint.
+/// Datagrams of a peer that has proven its address, to the gate and the endpoint of a server; of a client, as towards a
+/// parent, where the first control byte is odd.
 pub(crate) fn dtls(bytes: &[u8]) {
     let Ok(mut dtls) = Dtls::new(certificate()) else {
         return;
     };
     let mut now = Instant::now();
+    if bytes.first().is_some_and(|control| control & 1 == 1) {
+        dtls.connect(LegId(1), now).expect("a client");
+    }
     let (mut taken, mut given) = (0, 0);
     for (control, piece) in pieces(bytes) {
         now += Duration::from_millis(u64::from(control));
