@@ -153,11 +153,20 @@ fn sound_has_no_layers() {
 #[test]
 fn hostile_lists_are_bounded() {
     let names: Vec<String> = (0..2000).map(|n: u32| n.to_string()).collect();
-    let many = names.join(";");
     let rids_offered: Vec<String> = names.iter().map(|name| format!("{name} send")).collect();
     let lines: Vec<&str> = rids_offered.iter().map(String::as_str).collect();
-    assert_eq!(
-        rids(&offer(&lines, &format!("send {many}"))),
-        ["0", "1", "2"]
-    );
+    let many = offer(&lines, &format!("send {}", names.join(";")));
+    assert_eq!(rids(&many), ["0", "1", "2"]);
+    // What stands behind the first sixteen is not looked at: of the RIDs, of the streams, of the alternatives.
+    assert_eq!(rids(&offer(&lines, "send 13;14;15")), ["13", "14", "15"]);
+    assert!(rids(&offer(&lines, "send 16;17;18")).is_empty());
+    let unknown: Vec<String> = (0..16).map(|n| format!("x{n}")).collect();
+    for between in [";", ","] {
+        let behind = |unknown: &[String]| {
+            let list = unknown.join(between);
+            rids(&offer(&lines, &format!("send {list}{between}7")))
+        };
+        assert_eq!(behind(&unknown[..15]), ["7"]);
+        assert!(behind(&unknown).is_empty());
+    }
 }
