@@ -22,7 +22,8 @@ pub struct ConfigError {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// Dotted path of the key, without positions in lists; empty when the file is no TOML.
+    /// Dotted path of the key; empty when the file is no TOML. What the owner of the struct refuses has positions in lists
+    /// from 0, `relays.1.id`; what the parser refuses has none.
     pub key: String,
     /// What the file holds there; `None` when nothing is there.
     pub found: Option<String>,
