@@ -66,6 +66,9 @@ pub struct Site {
     pub expected: Option<u32>,
 }
 
+/// No site: at every relay `/whep/program` is the program, and a hall of this code could watch nothing.
+const PROGRAM: &str = "program";
+const PROGRAM_EXPECTED: &str = "another code: at a relay this word is the program";
 /// Longest name of a level, characters.
 const LEVEL_CHARS_MAX: usize = 40;
 /// Most streets of one hall.
@@ -110,6 +113,9 @@ impl Site {
         }
         for street in &self.streets {
             check("streets", street, NAME_CHARS_MAX);
+        }
+        if self.code.as_str() == PROGRAM {
+            faults.push(("code", PROGRAM.to_owned(), PROGRAM_EXPECTED.to_owned()));
         }
         faults.extend(self.figure_faults());
         faults

@@ -317,6 +317,16 @@ fn too_deep_is_told_once_for_each_branch() {
 }
 
 #[test]
+fn a_site_is_not_called_like_the_program() {
+    assert_eq!(
+        faults("A,R,hub,l,,two_way,\nprogram,S,site,l,A,two_way,\n"),
+        ["line 3, code: found program, expected another code: at a relay this word is the program"]
+    );
+    let capital = format!("{HEADER}\nPROGRAM,R,hub,l,,two_way,\n");
+    assert!(from_csv(capital.as_bytes()).is_ok());
+}
+
+#[test]
 fn invisible_letters_are_refused_and_markup_is_not() {
     let table = |name: &str| format!("{HEADER}\nA,{name},hub,city,,two_way,\n");
     let site = from_csv(table("<script>alert(1)</script> =1+1").as_bytes())
