@@ -1,5 +1,6 @@
 //! Small files that must be whole or absent: written beside, synced, renamed.
 
+use crate::plan::PLAN_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
@@ -7,8 +8,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Largest file read back; a plan of a thousand sites has about 100 KiB.
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest file read back: whatever plan was taken comes back after a restart, also when it is written a little longer
+/// here than it came.
+const FILE_BYTES_MAX: u64 = 2 * PLAN_BYTES_MAX as u64;
 
 /// A file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
 
 /// Replaces a file by this value as JSON.
 pub fn replace_json<T: Serialize>(path: &Path, value: &T) -> Result<(), DiskError> {
-    let json = serde_json::to_vec_pretty(value)
+    let json = serde_json::to_vec(value)
         .map_err(io::Error::from)
         .map_err(failed(path, "cannot write"))?;
     replace(path, &json)
@@ -119,6 +121,29 @@ mod tests {
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn the_largest_plan_that_is_taken_is_read_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("plan.json");
+        let site: protocol::SiteCode = "S".repeat(32).parse().expect("a code");
+        // Between quotes, and with a comma.
+        let bytes_per_site = site.as_str().len() + 3;
+        let plan = protocol::RelayPlan {
+            epoch: u64::MAX,
+            conference: "conference".parse().expect("an id"),
+            sites: vec![site; PLAN_BYTES_MAX / bytes_per_site - 10],
+            program: Vec::new(),
+            floor: None,
+            parents: Vec::new(),
+            children: Vec::new(),
+        };
+        let message = protocol::ToRelay::Plan(plan.clone());
+        let length = serde_json::to_vec(&message).expect("JSON").len();
+        assert!(length <= PLAN_BYTES_MAX, "{length}");
+        replace_json(&path, &plan).expect("written");
+        assert_eq!(read_json(&path).expect("read"), Some(plan));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// Largest plan taken from the orchestrator; one of 10,000 sites has about 1 MiB.
+pub const PLAN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// What a relay without an orchestrator calls its conference.
 const STANDALONE_CONFERENCE: &str = "standalone";
 

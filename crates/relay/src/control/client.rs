@@ -2,6 +2,7 @@
 
 use crate::config::Orchestrator;
 use crate::disk;
+use crate::plan::PLAN_BYTES_MAX;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -18,8 +19,8 @@ use url::Url;
 /// One attempt to connect or register takes no longer.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Largest message taken from the orchestrator: a plan of 10,000 sites has about 1 MiB.
-const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Nothing that the orchestrator says is larger than a plan.
+const MESSAGE_BYTES_MAX: usize = PLAN_BYTES_MAX;
 
 /// Buffers of the one web socket a relay has.
 const BUFFER_BYTES: usize = 16 * 1024;
