@@ -70,7 +70,7 @@ pub(super) fn matches(wanted: &str, ice: &str) -> bool {
 }
 
 impl Gateway {
-    /// The session of this path, if the request's token made it. A watch token lives a minute and its session for hours,
+    /// The session of this path, if the request's token is for the same as the one that made it. A watch token lives a minute and its session for hours,
     /// so a token that has expired is still good here.
     pub(super) fn own_session(
         &self,
@@ -88,7 +88,7 @@ impl Gateway {
             Ok((id, session))
         } else {
             Err(Refusal::forbidden(
-                "only the token that made a session changes or ends it",
+                "only a token of the scope and conference that made a session changes or ends it",
             ))
         }
     }
