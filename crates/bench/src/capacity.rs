@@ -55,13 +55,13 @@ pub fn find(engine: &dyn Engine, method: &Method) -> Result<Capacity> {
     let legs = LEGS;
     machine::check(legs)?;
     let row = Row::new(Case::Hall, legs, 1);
-    let cores = Cores::of(&row);
+    let cores = Cores::of(&row)?;
     let folder = tempfile::tempdir()?;
     let server = engine.start(&Setup {
         row: &row,
         folder: folder.path(),
         ip: method.ip,
-        core: cores.server,
+        cores: &cores.server,
     })?;
     let mut load = Load::start(method, &row, &*server, folder.path(), cores.load)?;
     load.done(&Command::Publish)?;
@@ -122,9 +122,9 @@ fn look(
     load.send(true, speed)?;
     sleep(SETTLE_TIME);
     let before = load.mark(false)?;
-    let (began, cpu_before, dropped_before) = (Instant::now(), proc::cpu_ns(edge)?, dropped()?);
+    let (began, cpu_before, dropped_before) = (Instant::now(), proc::threads(edge)?, dropped()?);
     sleep(window);
-    let (lasted, cpu_after, dropped_after) = (began.elapsed(), proc::cpu_ns(edge)?, dropped()?);
+    let (lasted, cpu_after, dropped_after) = (began.elapsed(), proc::threads(edge)?, dropped()?);
     let after = load.mark(false)?;
     ensure!(
         after.auth_failures == before.auth_failures,
@@ -134,7 +134,7 @@ fn look(
     let seconds = lasted.as_secs_f64();
     let look = Look {
         speed,
-        busy: (cpu_after - cpu_before) as f64 / lasted.as_nanos() as f64,
+        busy: proc::sum_ns(&proc::spent(&cpu_before, &cpu_after)) as f64 / lasted.as_nanos() as f64,
         packets_per_s: (verified + dropped_after.saturating_sub(dropped_before)) as f64 / seconds,
         wanted_per_s: f64::from(row.feed.pps + AUDIO_PPS) * speed * row.legs as f64,
         holes: after.holes.saturating_sub(before.holes),

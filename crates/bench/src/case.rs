@@ -18,6 +18,8 @@ const SLOW_FROM_LEGS: usize = 500;
 const LEGS_MAX: usize = 1_000;
 /// Longest chain of relays.
 const HOPS_MAX: usize = 4;
+/// A relay takes no more.
+const WORKERS_MAX: usize = 16;
 
 /// How the packets of a feed follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,20 @@ pub enum Case {
     Audio,
     /// Video in bursts and sound beside it: what a hall gets.
     Hall,
+}
+
+/// Which cores a server sends from. The load stays on one core throughout: a thread on another core wakes it across
+/// cores, one on its own core does not, and that is a good part of what sending costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A core that is not the load's.
+    #[default]
+    Apart,
+    /// The load's own.
+    Beside,
+    /// Several: a worker on each, or whatever a server without workers makes of them.
+    Spread,
 }
 
 /// A feed: how its packets follow each other, and how many a second.
@@ -55,6 +71,8 @@ pub struct Row {
     pub srtp: Srtp,
     /// Sending threads of each relay.
     pub workers: usize,
+    /// The cores they send from.
+    pub place: Place,
 }
 
 impl Case {
@@ -92,6 +110,15 @@ impl Row {
             hops,
             srtp: Srtp::Chromium,
             workers: 1,
+            place: Place::Apart,
+        }
+    }
+
+    /// How many cores its server sends from.
+    pub fn width(&self) -> usize {
+        match self.place {
+            Place::Apart | Place::Beside => 1,
+            Place::Spread => self.workers.max(2),
         }
     }
 }
@@ -106,18 +133,22 @@ impl fmt::Display for Row {
             f.write_str(":sha1")?;
         }
         if self.workers > 1 {
-            write!(f, ":{}workers", self.workers)?;
+            return write!(f, ":{}workers", self.workers);
         }
-        Ok(())
+        match self.place {
+            Place::Apart => Ok(()),
+            Place::Beside => f.write_str(":beside"),
+            Place::Spread => f.write_str(":spread"),
+        }
     }
 }
 
-/// `paced:100:1`, and behind it in any order `20pps`, `sha1`, `2workers`.
+/// `paced:100:1`, and behind it in any order `20pps`, `sha1`, `2workers` or else `beside` or `spread`.
 impl FromStr for Row {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let expected = "expected CASE:LEGS[:HOPS][:…pps][:sha1][:…workers], such as paced:100:1";
+        let expected = "expected CASE:LEGS[:HOPS][:…pps][:sha1][:…workers|:beside|:spread], such as paced:100:1";
         let mut words = text.trim().split(':');
         let case = match words.next().unwrap_or_default() {
             "paced" => Case::Paced,
@@ -137,6 +168,10 @@ impl FromStr for Row {
                 row.feed.pps = u32::try_from(number(pps)?)?;
             } else if let Some(workers) = word.strip_suffix("workers") {
                 row.workers = number(workers)?;
+            } else if word == "beside" {
+                row.place = Place::Beside;
+            } else if word == "spread" {
+                row.place = Place::Spread;
             } else if word == "sha1" {
                 row.srtp = Srtp::Sha1Only;
             } else {
@@ -156,9 +191,16 @@ impl FromStr for Row {
             "row {text:?}: 1 to 2000 packets a second"
         );
         ensure!(
-            (1..=64).contains(&row.workers),
-            "row {text:?}: 1 to 64 workers"
+            (1..=WORKERS_MAX).contains(&row.workers),
+            "row {text:?}: 1 to {WORKERS_MAX} workers"
         );
+        ensure!(
+            row.workers == 1 || row.place != Place::Beside,
+            "row {text:?}: several workers have a core each"
+        );
+        if row.workers > 1 {
+            row.place = Place::Spread;
+        }
         Ok(row)
     }
 }
@@ -177,6 +219,7 @@ pub fn default_rows() -> Vec<Row> {
     });
     rows.extend([Case::Paced, Case::Burst].map(|case| Row {
         workers: 2,
+        place: Place::Spread,
         ..Row::new(case, 100, 1)
     }));
     rows
@@ -203,6 +246,8 @@ mod tests {
             "hall:7:1",
             "paced:100:1:sha1",
             "burst:100:1:40pps:2workers",
+            "paced:100:1:beside",
+            "paced:100:1:sha1:spread",
         ] {
             let row: Row = text.parse().expect(text);
             assert_eq!(row.to_string(), text);
@@ -211,6 +256,15 @@ mod tests {
             "paced:1000".parse::<Row>().expect("a row").feed.pps,
             SLOW_PPS
         );
+    }
+
+    #[test]
+    fn several_workers_are_spread_whether_said_or_not() {
+        for text in ["paced:100:1:2workers", "paced:100:1:spread:2workers"] {
+            let row: Row = text.parse().expect(text);
+            assert_eq!((row.place, row.width()), (Place::Spread, 2));
+            assert!(default_rows().contains(&row), "{row}");
+        }
     }
 
     #[test]
@@ -225,6 +279,8 @@ mod tests {
             "slow:5",
             "paced:5:1:0pps",
             "paced:5:1:0workers",
+            "paced:5:1:17workers",
+            "paced:5:1:2workers:beside",
         ] {
             let error = text.parse::<Row>().expect_err(text).to_string();
             assert!(error.contains("row"), "{error}");

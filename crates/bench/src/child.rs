@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts this program, on one core only when one is named. `name` is for errors and its log in `folder`.
+    /// Starts this program, on these cores only when some are named. `name` is for errors and its log in `folder`.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -34,19 +35,14 @@ impl Child {
         folder: &Path,
         program: &Path,
         arguments: &[&str],
-        core: Option<usize>,
+        cores: &[usize],
     ) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
-        let mut command = match core {
-            // `taskset` becomes the program, so its process id stays.
-            Some(core) => {
-                let mut pinned = Command::new("taskset");
-                pinned.arg("-c").arg(core.to_string()).arg(program);
-                pinned
-            }
-            None => Command::new(program),
-        };
+        let mut words = pinning(cores);
+        words.push(program.into());
+        let mut command = Command::new(&words[0]);
         let mut process = command
+            .args(&words[1..])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -115,6 +111,18 @@ impl Child {
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
+}
+
+/// What to put before a program so that it runs on these cores only. `taskset` becomes the program, so the process id
+/// stays.
+pub fn pinning(cores: &[usize]) -> Vec<OsString> {
+    let list: Vec<String> = cores.iter().map(usize::to_string).collect();
+    if list.is_empty() {
+        return Vec::new();
+    }
+    ["taskset", "-c", &list.join(",")]
+        .map(OsString::from)
+        .to_vec()
 }
 
 impl Drop for Child {

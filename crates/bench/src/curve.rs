@@ -1,5 +1,6 @@
 //! One picture of a run or of several: how much of a core the halls need.
 
+use crate::case::Place;
 use crate::load::Srtp;
 use crate::report::{Report, Row};
 use anyhow::{Context, Result};
@@ -76,7 +77,7 @@ pub fn svg(rows: &[Row]) -> String {
 /// Rows that belong into the picture.
 fn is_drawn(row: &Row) -> bool {
     matches!(row.case.as_str(), "paced" | "burst")
-        && (row.hops, row.workers, row.pps) == (1, 1, 250)
+        && (row.hops, row.workers, row.place, row.pps) == (1, 1, Place::Apart, 250)
         && row.srtp == Srtp::Chromium
 }
 

@@ -15,8 +15,8 @@ pub struct Setup<'a> {
     pub folder: &'a Path,
     /// Address of its media sockets, and of the load's.
     pub ip: IpAddr,
-    /// The core it has to itself; `None`: all of them.
-    pub core: Option<usize>,
+    /// The cores it is bound to; none: any.
+    pub cores: &'a [usize],
 }
 
 /// A kind of server.

@@ -2,7 +2,7 @@
 //!
 //! Four kinds of processes: the relays as they always run, one load that is the publisher and all halls
 //! ([`load`]), the floor ([`floor`]) and the parent that starts them, tells them what to do and reads the kernel's
-//! accounts ([`measure`]). Relay and floor run on one core, the load on another.
+//! accounts ([`measure`]). Relay and floor take turns on the same cores, the load stays on one.
 
 pub mod capacity;
 pub mod case;
@@ -22,6 +22,7 @@ pub mod run;
 pub mod statistics;
 pub mod table;
 pub mod wire;
+pub mod workers;
 
 pub use case::{Case, Row};
 pub use report::Report;

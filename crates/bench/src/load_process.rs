@@ -29,7 +29,13 @@ impl Load {
         folder: &Path,
         core: Option<usize>,
     ) -> Result<Self> {
-        let child = Child::start("load", folder, &method.program, &["bench", "load"], core)?;
+        let child = Child::start(
+            "load",
+            folder,
+            &method.program,
+            &["bench", "load"],
+            core.as_slice(),
+        )?;
         let mut load = Self(child);
         load.done(&Command::Begin {
             ip: method.ip,

@@ -1,13 +1,16 @@
 //! Measuring one row: a server, the load and the floor, in turn.
 
+mod cores;
 mod windows;
+
+pub use cores::{Cores, beside_load};
 
 use crate::case::Row;
 use crate::child::Child;
 use crate::engine::{Engine, Server, Setup};
 use crate::load::Srtp;
 use crate::load_process::Load;
-use crate::report::{self, Spread};
+use crate::report::{self, KernelDrops, Spread};
 use crate::statistics::percentile;
 use crate::wire::{Command, Joined, Reply};
 use crate::{floor, machine, proc};
@@ -16,7 +19,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
-use windows::{Steady, shares};
+use tempfile::TempDir;
+use windows::{Steady, drops};
 
 /// The resend ring of a feed is full after this long, so that memory grows by halls only.
 const FILL_TIME: Duration = Duration::from_millis(2_500);
@@ -40,37 +44,21 @@ pub struct Method {
     pub ip: IpAddr,
 }
 
-/// Cores: the server and the floor on one, the load on another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cores {
-    /// For the server; `None`: any.
-    pub server: Option<usize>,
-    /// For the floor.
-    pub floor: Option<usize>,
-    /// For the load.
-    pub load: Option<usize>,
-}
-
-impl Cores {
-    /// A server with several workers takes what it gets; on a machine with one core nobody is bound to it.
-    pub fn of(row: &Row) -> Self {
-        let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        let only = |core: usize| several.then_some(core);
-        Self {
-            server: only(0).filter(|_| row.workers == 1),
-            floor: only(0),
-            load: only(1).filter(|_| row.workers == 1),
-        }
-    }
-}
-
 /// One row, running.
 struct Bench<'a> {
     method: &'a Method,
     row: &'a Row,
+    engine: &'a str,
     server: Box<dyn Server>,
     load: Load,
-    floor: Child,
+    floors: Vec<Child>,
+    drops_before: KernelDrops,
+    /// With nobody but the publisher.
+    rss_alone_kib: u64,
+    join_cpu_ms: f64,
+    joined: Joined,
+    steady: Steady,
+    _folder: TempDir,
 }
 
 /// Measures one row with a fresh server.
@@ -78,105 +66,163 @@ struct Bench<'a> {
 /// # Errors
 /// When a process does not start, or a hall cannot join.
 pub fn measure(engine: &dyn Engine, row: &Row, method: &Method) -> Result<report::Row> {
-    machine::check(row.legs)?;
-    let folder = tempfile::tempdir()?;
-    let cores = Cores::of(row);
-    let server = engine.start(&Setup {
-        row,
-        folder: folder.path(),
-        ip: method.ip,
-        core: cores.server,
-    })?;
-    let load = Load::start(method, row, &*server, folder.path(), cores.load)?;
-    let floor = Child::start(
-        "floor",
-        folder.path(),
-        &method.program,
-        &["bench", "floor"],
-        cores.floor,
-    )?;
-    let bench = Bench {
-        method,
-        row,
-        server,
-        load,
-        floor,
-    };
-    bench.run(engine.name())
+    let mut found = measure_in_turn(engine, std::slice::from_ref(row), method)?;
+    found.pop().context("a row measured")
 }
 
-impl Bench<'_> {
-    fn run(mut self, engine: &str) -> Result<report::Row> {
+/// Measures rows whose servers run at the same time and take turns window by window, so that a machine that drifts
+/// drifts for all. Whose turn it is not sends nothing.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_in_turn(
+    engine: &dyn Engine,
+    rows: &[Row],
+    method: &Method,
+) -> Result<Vec<report::Row>> {
+    let mut benches = Vec::new();
+    for row in rows {
+        let mut bench = Bench::start(engine, row, method)?;
+        bench.prepare()?;
+        benches.push(bench);
+    }
+    in_turn(&mut benches, method.windows)?;
+    benches.into_iter().map(Bench::finish).collect()
+}
+
+/// Every second round goes backwards, and the floor before its server: nobody is always the one after another.
+fn in_turn(benches: &mut [Bench<'_>], windows: usize) -> Result<()> {
+    for number in 0..windows {
+        if number % 2 == 0 {
+            benches.iter_mut().try_for_each(Bench::turn)?;
+        } else {
+            benches.iter_mut().rev().try_for_each(Bench::turn_back)?;
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Bench<'a> {
+    fn start(engine: &'a dyn Engine, row: &'a Row, method: &'a Method) -> Result<Self> {
+        machine::check(row.legs)?;
+        let folder = tempfile::tempdir()?;
+        let cores = Cores::of(row)?;
+        let server = engine.start(&Setup {
+            row,
+            folder: folder.path(),
+            ip: method.ip,
+            cores: &cores.server,
+        })?;
+        let load = Load::start(method, row, &*server, folder.path(), cores.load)?;
+        let floor = |(number, core): (usize, &Option<usize>)| {
+            Child::start(
+                &format!("floor {}", number + 1),
+                folder.path(),
+                &method.program,
+                &["bench", "floor"],
+                core.as_slice(),
+            )
+        };
+        // A floor without legs would have nothing to do.
+        let floors = cores.floors.iter().take(row.legs).enumerate().map(floor);
+        let floors = floors.collect::<Result<_>>()?;
+        Ok(Self {
+            method,
+            row,
+            engine: engine.name(),
+            drops_before: drops(&*server)?,
+            server,
+            load,
+            floors,
+            rss_alone_kib: 0,
+            join_cpu_ms: 0.0,
+            joined: Joined::default(),
+            steady: Steady::default(),
+            _folder: folder,
+        })
+    }
+
+    /// The process that halls are attached to.
+    fn edge(&self) -> Result<u32> {
         let processes = self.server.processes();
-        let edge = *processes.last().context("a server with a process")?;
-        let drops_before = self.drops()?;
+        processes.last().copied().context("a server with a process")
+    }
+
+    /// All halls are there; nobody sends.
+    fn prepare(&mut self) -> Result<()> {
+        let edge = self.edge()?;
         self.load.done(&Command::Publish)?;
         self.load.send(true, 1.0)?;
         sleep(FILL_TIME);
-        let rss_alone = proc::rss_kib(edge)?;
+        self.rss_alone_kib = proc::rss_kib(edge)?;
         self.load.send(false, 1.0)?;
-        let join_cpu_ms = self.join_in_silence(edge)?;
+        self.join_cpu_ms = self.join_in_silence(edge)?;
         self.load.send(true, 1.0)?;
         sleep(SETTLE_TIME);
-        let joined = self.load.join(self.row.legs, true)?;
-        self.check_profile(&joined, engine)?;
-        self.open_floor()?;
+        self.joined = self.load.join(self.row.legs, true)?;
+        self.check_profile()?;
+        self.open_floors()?;
         sleep(FILL_TIME);
-        let steady = self.steady(edge)?;
-        let rss = proc::rss_kib(edge)?;
-        self.load.send(false, 1.0)?;
+        self.load.send(false, 1.0)
+    }
+
+    /// A window of the server and one of the floor.
+    fn turn(&mut self) -> Result<()> {
+        let window = self.window()?;
+        let floor = self.floor_window()?;
+        self.steady.pairs.push((window, floor));
+        Ok(())
+    }
+
+    /// The same, the floor first.
+    fn turn_back(&mut self) -> Result<()> {
+        let floor = self.floor_window()?;
+        let window = self.window()?;
+        self.steady.pairs.push((window, floor));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<report::Row> {
         sleep(REST_TIME);
         let rest = self.load.mark(true)?;
-        let drops = self.drops()?.since(drops_before);
+        let drops = drops(&*self.server)?.since(self.drops_before);
+        let (rss, alone) = (self.steady.rss_kib, self.rss_alone_kib);
         Ok(report::Row {
-            rss_kib_per_leg: (rss as f64 - rss_alone as f64) / self.row.legs as f64,
+            rss_kib_per_leg: (rss as f64 - alone as f64) / self.row.legs as f64,
             rss_kib: rss,
-            join_cpu_ms,
+            join_cpu_ms: self.join_cpu_ms,
             first_key_frame_ms: Spread {
-                p50: percentile(&joined.first_keyframe_ms, 0.5),
-                p99: percentile(&joined.first_keyframe_ms, 0.99),
+                p50: percentile(&self.joined.first_keyframe_ms, 0.5),
+                p99: percentile(&self.joined.first_keyframe_ms, 0.99),
             },
             holes: rest.holes,
             auth_failures: rest.auth_failures,
             kernel_drops: drops,
-            ..steady.row(engine, self.row)
+            ..self.steady.row(self.engine, self.row)
         })
-    }
-
-    /// Server and floor in turn.
-    fn steady(&mut self, edge: u32) -> Result<Steady> {
-        let mut steady = Steady::default();
-        let before = proc::threads(edge)?;
-        for _ in 0..self.method.windows {
-            steady.windows.push(self.window()?);
-            self.load.send(false, 1.0)?;
-            steady.floors.push(self.floor_window()?);
-            self.load.send(true, 1.0)?;
-        }
-        steady.threads = shares(&before, &proc::threads(edge)?);
-        Ok(steady)
     }
 
     /// All halls join while nothing is published, so that nothing but joining costs; then they leave.
     fn join_in_silence(&mut self, edge: u32) -> Result<f64> {
         sleep(SETTLE_TIME);
-        let before = proc::cpu_ns(edge)?;
+        let before = proc::threads(edge)?;
         self.load.join(self.row.legs, false)?;
         sleep(SETTLE_TIME);
-        let spent_ns = proc::cpu_ns(edge)? - before;
+        let spent_ns = proc::sum_ns(&proc::spent(&before, &proc::threads(edge)?));
         self.load.done(&Command::Leave)?;
         sleep(SETTLE_TIME);
         Ok(spent_ns as f64 / 1e6 / self.row.legs as f64)
     }
 
-    fn check_profile(&self, joined: &Joined, engine: &str) -> Result<()> {
+    fn check_profile(&self) -> Result<()> {
+        let joined = &self.joined;
         let wanted = if self.row.srtp == Srtp::Chromium {
             joined.connected
         } else {
             0
         };
         ensure!(
-            engine != "diemcau" || joined.gcm == wanted,
+            self.engine != "diemcau" || joined.gcm == wanted,
             "{} of {} halls got AES-GCM, {wanted} should have",
             joined.gcm,
             joined.connected
@@ -184,21 +230,29 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn open_floor(&mut self) -> Result<()> {
+    /// The legs are dealt out to the floors like cards.
+    fn open_floors(&mut self) -> Result<()> {
         let Reply::Floor { legs } = self.load.ask(&Command::Floor {
             legs: self.row.legs,
         })?
         else {
             bail!("the load does not say where the floor is")
         };
-        self.tell_floor(&floor::Command::Begin {
-            legs,
-            feed: self.row.feed,
+        let (floors, feed) = (self.floors.len(), self.row.feed);
+        self.tell_floors(|number| floor::Command::Begin {
+            legs: legs.iter().skip(number).step_by(floors).copied().collect(),
+            feed,
         })
     }
 
-    fn tell_floor(&mut self, command: &floor::Command) -> Result<()> {
-        self.floor.tell(command)?;
-        self.floor.hear::<Reply>(ANSWER_WITHIN).map(drop)
+    /// Tells each floor something by its number; all have heard it before any answer is waited for.
+    fn tell_floors(&mut self, command: impl Fn(usize) -> floor::Command) -> Result<()> {
+        for (number, floor) in self.floors.iter_mut().enumerate() {
+            floor.tell(&command(number))?;
+        }
+        for floor in &mut self.floors {
+            floor.hear::<Reply>(ANSWER_WITHIN)?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel's accounts of a process: `/proc/<pid>`.
 
 use anyhow::{Context, Result};
+use std::collections::HashMap;
 use std::fs;
 
 /// CPU time of one thread since its start.
@@ -39,12 +40,33 @@ pub fn threads(pid: u32) -> Result<Vec<ThreadTime>> {
     Ok(threads)
 }
 
+/// What each thread used between two looks. One that has ended meanwhile is not in it, and one whose id the kernel has
+/// given to another used nothing rather than less than nothing.
+pub fn spent(before: &[ThreadTime], after: &[ThreadTime]) -> Vec<ThreadTime> {
+    let known: HashMap<u32, u64> = before
+        .iter()
+        .map(|thread| (thread.id, thread.cpu_ns))
+        .collect();
+    let spent = |thread: &ThreadTime| ThreadTime {
+        cpu_ns: thread
+            .cpu_ns
+            .saturating_sub(known.get(&thread.id).copied().unwrap_or(0)),
+        ..thread.clone()
+    };
+    after.iter().map(spent).collect()
+}
+
+/// Of all these threads.
+pub fn sum_ns(threads: &[ThreadTime]) -> u64 {
+    threads.iter().map(|thread| thread.cpu_ns).sum()
+}
+
 /// CPU time of a process, user and system, nanoseconds. Threads that have ended are not in it.
 ///
 /// # Errors
 /// As [`threads`].
 pub fn cpu_ns(pid: u32) -> Result<u64> {
-    Ok(threads(pid)?.iter().map(|thread| thread.cpu_ns).sum())
+    Ok(sum_ns(&threads(pid)?))
 }
 
 /// Resident memory of a process, KiB.
@@ -99,6 +121,20 @@ mod tests {
         assert!(cpu_ns(me).expect("times") > first, "{sum}");
         assert!(rss_kib(me).expect("memory") > 500);
         assert!(threads(0).is_err());
+    }
+
+    #[test]
+    fn a_thread_that_ends_takes_nothing_from_what_the_others_spent() {
+        let thread = |id, cpu_ns| ThreadTime {
+            id,
+            name: format!("t{id}"),
+            cpu_ns,
+        };
+        let before = [thread(1, 1_000), thread(2, 5_000), thread(4, 900)];
+        let after = [thread(1, 1_300), thread(3, 100), thread(4, 10)];
+        let found = spent(&before, &after);
+        assert_eq!(found, [thread(1, 300), thread(3, 100), thread(4, 0)]);
+        assert_eq!(sum_ns(&found), 400);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Chain {
                 serde_json::to_vec(&welcome)?,
             )?;
             fs::write(folder.join("relay.toml"), configuration(hop, setup))?;
-            relays.push(Running::start(program, &folder, hop, setup.core)?);
+            relays.push(Running::start(program, &folder, hop, setup.cores)?);
         }
         let target = target(&orchestrator, &relays, &watchers)?;
         Ok(Self { relays, target })
@@ -156,7 +156,7 @@ impl Drop for Chain {
 }
 
 impl Running {
-    fn start(program: &Path, folder: &Path, hop: usize, core: Option<usize>) -> Result<Self> {
+    fn start(program: &Path, folder: &Path, hop: usize, cores: &[usize]) -> Result<Self> {
         let file = folder.join("relay.toml");
         let arguments = [
             "relay",
@@ -169,7 +169,7 @@ impl Running {
             folder,
             program,
             &arguments,
-            core,
+            cores,
         )?;
         let Said { ready } = process.hear(READY_WITHIN)?;
         Ok(Self {
@@ -183,7 +183,11 @@ impl Running {
 /// HTTP is plain, which relays allow on loopback only.
 fn configuration(hop: usize, setup: &Setup<'_>) -> String {
     let workers = if setup.row.workers > 1 {
-        format!("workers = {}\n", setup.row.workers)
+        // A worker on each core: where the kernel would move them is not what is measured.
+        format!(
+            "workers = {}\npin_cores = {:?}\n",
+            setup.row.workers, setup.cores
+        )
     } else {
         String::new()
     };

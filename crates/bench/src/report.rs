@@ -1,5 +1,6 @@
 //! What a run finds, as `--json` prints it.
 
+use crate::case::Place;
 use crate::load::Srtp;
 use crate::machine::Machine;
 use crate::wire::Delay;
@@ -12,6 +13,9 @@ pub struct Report {
     pub machine: Machine,
     /// The table.
     pub rows: Vec<Row>,
+    /// Each row of several workers beside one worker.
+    #[serde(default)]
+    pub workers: Vec<Workers>,
     /// How much one machine carries; absent when it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
@@ -38,6 +42,9 @@ pub struct Row {
     pub srtp: Srtp,
     /// Sending threads of the relay.
     pub workers: usize,
+    /// The cores they send from.
+    #[serde(default)]
+    pub place: Place,
     /// CPU (user and system) of the relay that the halls are at, per packet that a hall received and verified; median of the windows.
     pub cpu_us_per_packet: f64,
     /// The same of copy, AES-128-GCM and send alone, in turn with it.
@@ -68,6 +75,62 @@ pub struct Row {
     pub kernel_drops: KernelDrops,
     /// The threads that used more than 1 % of the relay's CPU.
     pub threads: Vec<ThreadShare>,
+    /// Every window beside its floor, in their order.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+}
+
+/// CPU per packet in one window of the server and in the window of the floor beside it, microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Of the relay that the halls are at.
+    pub cpu_us: f64,
+    /// Of the floor.
+    pub floor_us: f64,
+}
+
+impl Window {
+    /// The first over the second.
+    pub fn ratio(&self) -> f64 {
+        self.cpu_us / self.floor_us
+    }
+}
+
+/// Several workers beside one, measured in turn window by window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workers {
+    /// The row of one worker.
+    pub row: String,
+    /// How many the several are.
+    pub workers: usize,
+    /// CPU µs/packet of one worker on a core that is not the load's.
+    pub one_apart_us: f64,
+    /// Of one worker on the load's core; absent when none of the several has to be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_beside_us: Option<f64>,
+    /// Of the several.
+    pub several_us: f64,
+    /// How much more the several take than one on the same mix of cores, by µs.
+    pub overhead: Overhead,
+    /// The same by the ratios to the floor, which is on the same cores each time.
+    pub overhead_of_ratios: Overhead,
+    /// How the several share the work.
+    pub threads: Vec<ThreadShare>,
+    /// How often each had its turn.
+    pub windows: usize,
+    /// One worker: what the several are held beside.
+    pub alone: Vec<Row>,
+}
+
+/// How much more, window by window: 0.1 is 10 %.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overhead {
+    /// In the middle.
+    pub median: f64,
+    /// In the best window.
+    pub min: f64,
+    /// In the worst.
+    pub max: f64,
 }
 
 fn ours() -> String {
@@ -135,7 +198,9 @@ pub struct Capacity {
 pub fn rss_slope(rows: &[Row]) -> Option<f64> {
     let large = || {
         rows.iter().filter(|row| {
-            row.legs >= 100 && row.hops == 1 && row.workers == 1 && row.case == "paced"
+            row.legs >= 100
+                && (row.hops, row.workers, row.place) == (1, 1, Place::Apart)
+                && row.case == "paced"
         })
     };
     let least = large().min_by_key(|row| row.legs)?;

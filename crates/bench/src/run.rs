@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::measure::{Method, measure};
 use crate::relays::Relays;
 use crate::report::{self, Report};
-use crate::{capacity, table};
+use crate::{capacity, table, workers};
 use anyhow::{Context, Result, bail};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -54,10 +54,21 @@ pub fn run(options: &Options) -> Result<()> {
     let mut failed = Vec::new();
     let mut report = Report {
         machine: Machine::here(),
-        rows: measure_all(&engine, &rows, &method, &mut failed),
+        rows: Vec::new(),
+        workers: Vec::new(),
         capacity: None,
         rss_slope_kib_per_leg: None,
     };
+    for row in &rows {
+        eprint!("{} {row} … ", engine.name());
+        match measure_row(&engine, row, &method, &mut report) {
+            Ok(said) => eprintln!("{said}"),
+            Err(error) => {
+                eprintln!("failed");
+                failed.push(format!("{row}: {error:#}"));
+            }
+        }
+    }
     report.rss_slope_kib_per_leg = report::rss_slope(&report.rows);
     if options.capacity {
         eprintln!("capacity …");
@@ -84,32 +95,24 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Measures rows one after the other; those that fail are told in `failed`.
-pub fn measure_all(
+/// Measures one row into the report, several workers beside one; says what it found in a line.
+fn measure_row(
     engine: &dyn Engine,
-    rows: &[Row],
+    row: &Row,
     method: &Method,
-    failed: &mut Vec<String>,
-) -> Vec<report::Row> {
-    let mut measured = Vec::new();
-    for row in rows {
-        eprint!("{} {row} … ", engine.name());
-        match measure(engine, row, method) {
-            Ok(found) => {
-                eprintln!(
-                    "{:.2} µs/packet, floor {:.2}, ratio {:.2}, {} holes",
-                    found.cpu_us_per_packet,
-                    found.floor_us_per_packet,
-                    found.ratio_to_floor,
-                    found.holes
-                );
-                measured.push(found);
-            }
-            Err(error) => {
-                eprintln!("failed");
-                failed.push(format!("{row}: {error:#}"));
-            }
-        }
-    }
-    measured
+    report: &mut Report,
+) -> Result<String> {
+    let found = if row.workers > 1 {
+        let (found, beside_one) = workers::compare(engine, row, method)?;
+        report.workers.push(beside_one);
+        found
+    } else {
+        measure(engine, row, method)?
+    };
+    let said = format!(
+        "{:.2} µs/packet, floor {:.2}, ratio {:.2}, {} holes",
+        found.cpu_us_per_packet, found.floor_us_per_packet, found.ratio_to_floor, found.holes
+    );
+    report.rows.push(found);
+    Ok(said)
 }

@@ -1,6 +1,7 @@
 //! A report for people.
 
-use crate::report::{Report, Row};
+use crate::case::Place;
+use crate::report::{Overhead, Report, Row, Workers};
 use std::fmt::Write;
 
 const HEADS: [&str; 13] = [
@@ -19,6 +20,19 @@ const HEADS: [&str; 13] = [
     "holes",
 ];
 
+const WORKERS_HEADS: [&str; 10] = [
+    "several workers",
+    "one apart µs",
+    "one beside the load",
+    "several",
+    "more by µs",
+    "windows",
+    "more by ratio to floor",
+    "windows",
+    "threads' shares %",
+    "windows each",
+];
+
 /// The whole report.
 pub fn report(report: &Report) -> String {
     let machine = &report.machine;
@@ -29,11 +43,12 @@ pub fn report(report: &Report) -> String {
     let mut lines = vec![HEADS.map(str::to_owned).to_vec()];
     lines.extend(report.rows.iter().map(cells));
     out.push_str(&aligned(&lines));
-    for row in &report.rows {
+    let alone = report.workers.iter().flat_map(|found| &found.alone);
+    for row in report.rows.iter().chain(alone) {
         remarks(&mut out, row);
     }
-    for row in &report.rows {
-        workers(&mut out, row, &report.rows);
+    if !report.workers.is_empty() {
+        let _ = write!(out, "\n{}", workers(&report.workers));
     }
     if let Some(slope) = report.rss_slope_kib_per_leg {
         let _ = writeln!(out, "\nMemory grows by {slope:.1} KiB per hall.");
@@ -59,6 +74,10 @@ pub fn name(row: &Row) -> String {
     }
     if row.workers > 1 {
         let _ = write!(name, ":{}workers", row.workers);
+    } else if row.place == Place::Beside {
+        name.push_str(":beside");
+    } else if row.place == Place::Spread {
+        name.push_str(":spread");
     }
     name
 }
@@ -124,23 +143,33 @@ pub(crate) fn remarks(out: &mut String, row: &Row) {
     }
 }
 
-/// What several workers cost beside one, and how they share the work.
-fn workers(out: &mut String, row: &Row, rows: &[Row]) {
-    let alone = rows.iter().find(|other| {
-        other.workers == 1
-            && (&other.engine, &other.case, other.srtp) == (&row.engine, &row.case, row.srtp)
-            && (other.legs, other.hops, other.pps) == (row.legs, row.hops, row.pps)
-    });
-    let Some(alone) = alone.filter(|_| row.workers > 1) else {
-        return;
-    };
-    let more = (row.cpu_us_per_packet / alone.cpu_us_per_packet - 1.0) * 100.0;
-    let _ = writeln!(
-        out,
-        "{}: a packet costs {:+.0} % beside one worker.",
-        name(row),
-        more
-    );
+/// What several workers cost beside one.
+fn workers(all: &[Workers]) -> String {
+    let mut lines = vec![WORKERS_HEADS.map(str::to_owned).to_vec()];
+    lines.extend(all.iter().map(workers_cells));
+    aligned(&lines)
+}
+
+fn workers_cells(found: &Workers) -> Vec<String> {
+    let us = |us: f64| format!("{us:.2}");
+    let percent = |share: f64| format!("{:+.0} %", share * 100.0);
+    let spread = |over: Overhead| format!("{} to {}", percent(over.min), percent(over.max));
+    let shares = found.threads.iter().map(|thread| &thread.share);
+    let shares: Vec<String> = shares
+        .map(|share| format!("{:.0}", share * 100.0))
+        .collect();
+    vec![
+        format!("{}:{}workers", found.row, found.workers),
+        us(found.one_apart_us),
+        found.one_beside_us.map_or("–".to_owned(), us),
+        us(found.several_us),
+        percent(found.overhead.median),
+        spread(found.overhead),
+        percent(found.overhead_of_ratios.median),
+        spread(found.overhead_of_ratios),
+        shares.join(":"),
+        found.windows.to_string(),
+    ]
 }
 
 /// Columns under each other: the first to the left, the rest to the right.
@@ -175,27 +204,40 @@ pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::ThreadShare;
 
     #[test]
-    fn two_workers_are_told_beside_one_of_the_same_row_only() {
-        let row = |workers, legs, us| Row {
-            engine: "diemcau".to_owned(),
-            case: "paced".to_owned(),
-            legs,
-            hops: 1,
-            workers,
-            cpu_us_per_packet: us,
-            ..Row::default()
+    fn several_workers_are_told_beside_one_in_both_places() {
+        let over = |median, min, max| Overhead { median, min, max };
+        let share = |share| ThreadShare {
+            name: "media".to_owned(),
+            share,
         };
-        let rows = [row(1, 100, 4.0), row(1, 20, 1.0), row(2, 100, 4.4)];
-        let mut out = String::new();
-        for row in &rows {
-            workers(&mut out, row, &rows);
+        let told = workers(&[Workers {
+            row: "paced:100:1".to_owned(),
+            workers: 2,
+            one_apart_us: 3.0,
+            one_beside_us: Some(2.0),
+            several_us: 2.6,
+            overhead: over(0.04, -0.01, 0.08),
+            overhead_of_ratios: over(0.05, 0.02, 0.07),
+            threads: vec![share(0.51), share(0.48)],
+            windows: 5,
+            alone: Vec::new(),
+        }]);
+        let line = told.lines().last().expect("a line");
+        for part in [
+            "2workers",
+            "3.00",
+            "2.00",
+            "2.60",
+            "+4 %",
+            "-1 % to +8 %",
+            "+5 %",
+            "51:48",
+        ] {
+            assert!(line.contains(part), "{part}: {told}");
         }
-        assert_eq!(
-            out,
-            "paced:100:1:2workers: a packet costs +10 % beside one worker.\n"
-        );
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub struct RelayOptions {
     #[arg(long)]
     json: bool,
     /// Rows to measure instead of the usual ones, each CASE:LEGS[:HOPS] with CASE paced, burst, audio or hall; behind
-    /// it 40pps, sha1 or 2workers.
+    /// it 40pps, sha1, 2workers, or beside for one worker on the load's core. A row of several workers is measured in
+    /// turn with one worker.
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     rows: Vec<Row>,
     /// Seconds of each window; a row has five of the relay and five of the floor.

@@ -104,6 +104,7 @@ fn is_same_work(a: &Row, b: &Row) -> bool {
             row.pps,
             row.srtp,
             row.workers,
+            row.place,
         )
     };
     work(a) == work(b)

@@ -3,6 +3,7 @@
 use super::comparison::Peer;
 use super::room::Room;
 use super::sockets;
+use crate::child::pinning;
 use crate::engine::{Engine, Server, Setup};
 use crate::load::Target;
 use anyhow::{Context, Result, ensure};
@@ -145,16 +146,9 @@ impl Drop for Running {
 fn spawn(setup: &Setup<'_>) -> Result<Child> {
     // Each of these becomes the next program, so the process id stays. Janus does not look whether who started
     // it is still there.
-    let mut words = vec![
-        "setpriv".to_owned(),
-        "--pdeathsig".to_owned(),
-        "KILL".to_owned(),
-    ];
-    if let Some(core) = setup.core {
-        words.extend(["taskset", "-c", &core.to_string()].map(str::to_owned));
-    }
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).arg(PROGRAM);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    command.args(pinning(setup.cores)).arg(PROGRAM);
     command.arg("--configs-folder").arg(setup.folder);
     command.arg("--config").arg(setup.folder.join("janus.jcfg"));
     let log = File::create(log_file(setup.folder))?;

@@ -59,7 +59,7 @@ impl Engine for WebrtcSfu {
             setup.folder,
             &self.program,
             &arguments,
-            setup.core,
+            setup.cores,
         )?;
         let Said { ready } = process.hear(READY_WITHIN)?;
         let endpoint = |path: &str| Endpoint {
