@@ -5,11 +5,16 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Packets a second of a video feed of about 2.4 Mbit/s.
 const VIDEO_PPS: u32 = 250;
 /// Packets a second of Opus in 20 ms frames.
 pub const AUDIO_PPS: u32 = 50;
+/// Most packets of a frame that is no keyframe.
+const FRAME_PACKETS_MAX: u32 = 8;
+/// Frames come at most so often; a slow stream has smaller ones.
+const FRAMES_PER_S_MAX: u32 = 31;
 /// What a thousand halls get each: a tile's rate.
 const SLOW_PPS: u32 = 20;
 /// From here on a row is slow unless it says otherwise.
@@ -93,6 +98,32 @@ impl Case {
             Self::Audio => vec![MediaLine::Opus],
             Self::Hall => vec![MediaLine::H264, MediaLine::Opus],
         }
+    }
+}
+
+impl Feed {
+    /// Packets of a frame of video that is no keyframe.
+    pub fn frame_packets(self) -> u16 {
+        (self.pps / FRAMES_PER_S_MAX).clamp(1, FRAME_PACKETS_MAX) as u16
+    }
+
+    /// Packets that a track sends in one go, unless it sends a keyframe: publisher and floor alike.
+    pub fn packets_at_once(self, line: MediaLine) -> u16 {
+        let bursts = matches!(self.case, Case::Burst | Case::Hall);
+        if bursts && line.kind() == "video" {
+            self.frame_packets()
+        } else {
+            1
+        }
+    }
+
+    /// Between two packets of a track, on average.
+    pub fn interval(self, line: MediaLine) -> Duration {
+        let pps = match self.case {
+            Case::Hall if line.kind() == "audio" => AUDIO_PPS,
+            _ => self.pps,
+        };
+        Duration::from_secs(1) / pps.max(1)
     }
 }
 

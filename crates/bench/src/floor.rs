@@ -1,7 +1,7 @@
 //! The floor: copies, seals and sends the same packets to the same number of sockets, and does nothing else. No relay
 //! that encrypts for each hall can cost less on this kernel and processor.
 
-use crate::case::{AUDIO_PPS, Case, Feed};
+use crate::case::Feed;
 use crate::load::{AUDIO_PACKET_BYTES, GcmKeys, Maker, MediaLine, VIDEO_PACKET_BYTES, gcm_nonce};
 use crate::wire::FloorLeg;
 use anyhow::{Context, Result, anyhow};
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 
 const HEADER_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
-/// Packets of a burst: a frame's.
-const BURST_PACKETS: usize = 8;
 const SEND_BUFFER_BYTES: usize = 4 << 20;
 
 /// To the floor.
@@ -48,7 +46,7 @@ struct Track {
     maker: Maker,
     every: Duration,
     due: Instant,
-    packets_at_once: usize,
+    packets_at_once: u16,
     index: u64,
 }
 
@@ -162,18 +160,14 @@ impl Floor {
         let track = &mut tracks[at];
         let count = track.packets_at_once;
         let packets: Vec<Vec<u8>> = (0..count)
-            .map(|place| {
-                track
-                    .maker
-                    .make(place as u16, false, place + 1 == count, 0, 0)
-            })
+            .map(|place| track.maker.make(place, false, place + 1 == count, 0, 0))
             .collect();
         for leg in legs {
             burst.clear();
             for (place, packet) in packets.iter().enumerate() {
                 leg.seal(packet, track.index + place as u64, burst)?;
             }
-            let segment = burst.len() / count;
+            let segment = burst.len() / usize::from(count);
             if count == 1 {
                 socket.send_to(burst, leg.to)?;
             } else {
@@ -187,8 +181,8 @@ impl Floor {
                 offload.try_send(UdpSockRef::from(&*socket), &transmit)?;
             }
         }
-        track.index += count as u64;
-        track.due += track.every * count as u32;
+        track.index += u64::from(count);
+        track.due += track.every * u32::from(count);
         Ok(())
     }
 }
@@ -227,19 +221,27 @@ impl Leg {
 }
 
 fn tracks(feed: Feed) -> Vec<Track> {
-    let track = |line, ssrc, bytes, pps: u32, packets_at_once| Track {
-        maker: Maker::new(line, ssrc, bytes),
-        every: Duration::from_secs(1) / pps.max(1),
-        due: Instant::now(),
-        packets_at_once,
-        index: 0,
+    let track = |(line, ssrc): (MediaLine, u32)| {
+        let bytes = match line.kind() {
+            "video" => VIDEO_PACKET_BYTES,
+            _ => AUDIO_PACKET_BYTES,
+        };
+        Track {
+            maker: Maker::new(line, ssrc, bytes),
+            every: feed.interval(line),
+            due: Instant::now(),
+            packets_at_once: feed.packets_at_once(line),
+            index: 0,
+        }
     };
-    let video = |at_once| track(MediaLine::H264, 1, VIDEO_PACKET_BYTES, feed.pps, at_once);
-    let audio = |pps| track(MediaLine::Opus, 2, AUDIO_PACKET_BYTES, pps, 1);
-    match feed.case {
-        Case::Paced => vec![video(1)],
-        Case::Burst => vec![video(BURST_PACKETS)],
-        Case::Audio => vec![audio(feed.pps)],
-        Case::Hall => vec![video(BURST_PACKETS), audio(AUDIO_PPS)],
-    }
+    feed.case.lines().into_iter().zip(1..).map(track).collect()
+}
+
+/// How each track sends: packets at once, and the time between two.
+#[cfg(test)]
+pub(crate) fn rhythm(feed: Feed) -> Vec<(u16, Duration)> {
+    let tracks = tracks(feed).into_iter();
+    tracks
+        .map(|track| (track.packets_at_once, track.every))
+        .collect()
 }

@@ -10,8 +10,6 @@ use super::sdp::MediaLine;
 pub const VIDEO_PACKET_BYTES: usize = 1_182;
 /// The same of a sound packet: 20 ms of Opus at 32 kbit/s.
 pub const AUDIO_PACKET_BYTES: usize = 100;
-/// Packets of a frame that is no keyframe.
-pub(super) const FRAME_PACKETS: u16 = 8;
 /// Packets of a keyframe: 28 KB, what a 720p encoder makes of a hall.
 pub(super) const KEYFRAME_PACKETS: u16 = 24;
 const HEADER_BYTES: usize = 12;

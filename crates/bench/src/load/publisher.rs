@@ -1,12 +1,10 @@
 //! The one publisher: makes frames on time, one packet after the other or a frame at once, and a keyframe when asked.
 
-use super::packets::{
-    AUDIO_PACKET_BYTES, FRAME_PACKETS, KEYFRAME_PACKETS, Maker, VIDEO_PACKET_BYTES,
-};
+use super::packets::{AUDIO_PACKET_BYTES, KEYFRAME_PACKETS, Maker, VIDEO_PACKET_BYTES};
 use super::rtcp;
 use super::sdp::MediaLine;
 use super::transport::Transport;
-use crate::case::{Case, Feed};
+use crate::case::Feed;
 use anyhow::Result;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,10 +22,11 @@ struct Track {
     line: MediaLine,
     ssrc: u32,
     maker: Maker,
-    /// Between packets, or between frames when they leave at once.
+    /// Between packets.
     every: Duration,
     due: Instant,
-    at_once: bool,
+    /// Packets that leave together: one, or all of a frame, however long that is.
+    at_once: u16,
     frame_packets: u16,
     /// Of the frame under way: how many packets it has, how many are out, is it a keyframe, when it was taken.
     frame: Frame,
@@ -81,7 +80,7 @@ impl Publisher {
     pub(super) fn send(&mut self, sending: bool, feed: Feed, speed: f64, now: Instant) {
         self.sending = sending;
         for track in &mut self.tracks {
-            track.every = interval(track.line, feed).div_f64(speed);
+            track.every = feed.interval(track.line).div_f64(speed);
             track.due = now;
         }
     }
@@ -158,20 +157,14 @@ impl Track {
         } else {
             AUDIO_PACKET_BYTES
         };
-        // Frames come at most 31 times a second; a slow stream has smaller ones.
-        let frame_packets = if video {
-            (feed.pps / 31).clamp(1, u32::from(FRAME_PACKETS)) as u16
-        } else {
-            1
-        };
         Self {
             line,
             ssrc,
             maker: Maker::new(line, ssrc, bytes),
-            every: interval(line, feed),
+            every: feed.interval(line),
             due: now,
-            at_once: feed.case == Case::Burst && video,
-            frame_packets,
+            at_once: feed.packets_at_once(line),
+            frame_packets: if video { feed.frame_packets() } else { 1 },
             frame: Frame::default(),
             packets: 0,
             bytes: 0,
@@ -217,12 +210,12 @@ impl Track {
             self.bytes = self.bytes.wrapping_add(packet.len() as u32);
             transport.send_rtp(&packet)?;
             self.frame.out += 1;
-            if !self.at_once || self.frame.out == self.frame.packets {
+            if self.at_once == 1 || self.frame.out == self.frame.packets {
                 break;
             }
         }
-        let pace = if self.at_once {
-            f64::from(self.frame_packets)
+        let pace = if self.at_once > 1 {
+            f64::from(self.at_once)
         } else if self.frame.keyframe {
             1.0 / PACING_FACTOR
         } else {
@@ -233,12 +226,34 @@ impl Track {
     }
 }
 
-/// Between packets of this kind of line.
-fn interval(line: MediaLine, feed: Feed) -> Duration {
-    let pps = if line.kind() == "audio" {
-        crate::case::AUDIO_PPS
-    } else {
-        feed.pps
-    };
-    Duration::from_secs(1) / pps.max(1)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Case;
+    use crate::floor;
+
+    /// How a track of publisher or floor sends: packets at once, and the time between two.
+    type Rhythm = (u16, Duration);
+
+    fn of_publisher(feed: Feed) -> Vec<Rhythm> {
+        let track = |line| Track::new(line, 1, feed, Instant::now());
+        let tracks = feed.case.lines().into_iter().map(track);
+        tracks.map(|track| (track.at_once, track.every)).collect()
+    }
+
+    #[test]
+    fn publisher_and_floor_send_alike_in_every_case() {
+        for case in [Case::Paced, Case::Burst, Case::Audio, Case::Hall] {
+            for pps in [20, 50, 100, 250] {
+                let feed = Feed { case, pps };
+                assert_eq!(of_publisher(feed), floor::rhythm(feed), "{feed:?}");
+            }
+        }
+        let hall = of_publisher(Feed {
+            case: Case::Hall,
+            pps: 250,
+        });
+        let ms = Duration::from_millis;
+        assert_eq!(hall, [(8, ms(4)), (1, ms(20))], "frames of eight and sound");
+    }
 }
