@@ -1,6 +1,6 @@
 //! How many halls a machine carries: one core filled until it is full or packets are missing.
 
-use crate::case::{AUDIO_PPS, Case, Row};
+use crate::case::{AUDIO_PPS, Case, Feed, Row, VIDEO_PPS};
 use crate::engine::{Engine, Server, Setup};
 use crate::load_process::Load;
 use crate::machine;
@@ -9,13 +9,17 @@ use crate::proc;
 use crate::report::Capacity;
 use crate::wire::{Command, Delay};
 use anyhow::{Context, Result, ensure};
+use std::fmt::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Halls that are there; beyond them the rate rises instead.
-const LEGS: usize = 480;
+/// Halls that are there: as many sessions as a relay takes unless its configuration says otherwise. Beyond them the
+/// rate rises instead.
+const LEGS: usize = 1_000;
 /// Halls whose every packet is verified; the kernel drops and counts those of the rest, after the sender has paid.
 const VERIFIED: usize = 20;
+/// Times the rate while everybody joins: the load still verifies the packets of all, which it could not at the full one.
+const JOINING_SPEED: f64 = 0.1;
 /// A core this busy is full.
 const FULL: f64 = 0.95;
 /// A feed that is later than this is no conference any more.
@@ -54,7 +58,13 @@ impl Look {
 pub fn find(engine: &dyn Engine, method: &Method) -> Result<Capacity> {
     let legs = LEGS;
     machine::check(legs)?;
-    let row = Row::new(Case::Hall, legs, 1);
+    let row = Row {
+        feed: Feed {
+            case: Case::Hall,
+            pps: VIDEO_PPS,
+        },
+        ..Row::new(Case::Hall, legs, 1)
+    };
     let cores = Cores::of(&row)?;
     let folder = tempfile::tempdir()?;
     let server = engine.start(&Setup {
@@ -65,12 +75,15 @@ pub fn find(engine: &dyn Engine, method: &Method) -> Result<Capacity> {
     })?;
     let mut load = Load::start(method, &row, &*server, folder.path(), cores.load)?;
     load.done(&Command::Publish)?;
-    load.send(true, 1.0)?;
+    load.send(true, JOINING_SPEED)?;
     sleep(SETTLE_TIME);
     load.join(legs, true)?;
-    load.done(&Command::Sample { verified: VERIFIED })?;
+    load.done(&Command::Sample {
+        every: legs / VERIFIED,
+    })?;
     let best = fill(|speed| look(&*server, &mut load, &row, method.window, speed))?;
-    Ok(told(best, legs))
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(told(best, legs, cores))
 }
 
 /// Raises the rate by what is free, and halves the way back when it was too much.
@@ -141,7 +154,7 @@ fn look(
         delay: after.delay_ms,
     };
     eprintln!(
-        "  {:.0} halls: core {:.0} % busy, {:.0} packets/s, delay p99 {:.1} ms, {} holes",
+        "  {:.0} halls' packets: core {:.0} % busy, {:.0} packets/s, delay p99 {:.1} ms, {} holes",
         speed * row.legs as f64,
         look.busy * 100.0,
         look.packets_per_s,
@@ -151,25 +164,42 @@ fn look(
     Ok(look)
 }
 
-fn told(best: Look, legs: usize) -> Capacity {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+fn told(best: Look, legs: usize, cores: usize) -> Capacity {
     let per_core = (best.speed * legs as f64) as u64;
-    let how = format!(
-        "One core carried {per_core} halls ({legs} legs at {:.2} times the rate of a hall: 250 video packets a second in frames of 8, and 50 of \
-         sound), {:.0} packets/s, {:.0} % busy, delay p99 {:.1} ms, every packet of {VERIFIED} legs verified, those of the rest counted by the \
-         kernel. {cores} cores carry {cores} times that, with one worker on each.",
+    let halls = per_core * cores as u64;
+    let extrapolated_by_rate = (best.speed - 1.0).abs() > f64::EPSILON;
+    let mut how = format!(
+        "One core sent {legs} legs {:.2} times the packets of a hall (250 of video a second in frames of 8, and 50 of sound), {:.0} packets/s, \
+         {:.0} % busy, delay p99 {:.1} ms. Every packet of {VERIFIED} legs, evenly spread among them, was verified; the kernel counted and dropped \
+         those of the rest at their sockets, which costs less than queueing them.",
         best.speed,
         best.packets_per_s,
         best.busy * 100.0,
         best.delay.p99,
     );
+    if extrapolated_by_rate {
+        let _ = write!(
+            how,
+            " {per_core} halls on a core are these packets over a hall's: so many were not there."
+        );
+    }
+    let _ = write!(
+        how,
+        " That {cores} cores carry {cores} times that, with a worker on each, was not measured."
+    );
     Capacity {
-        halls_at_2_5_mbit: per_core * cores as u64,
+        halls_at_2_5_mbit: halls,
         halls_per_core: per_core,
         cores,
         core_busy: best.busy,
         packets_per_s: best.packets_per_s,
         delay_ms: best.delay,
+        legs,
+        rate: best.speed,
+        extrapolated_by_rate,
+        sessions_per_relay: LEGS as u64,
+        relays_needed: halls.div_ceil(LEGS as u64),
+        relays_needed_with_cameras: (2 * halls).div_ceil(LEGS as u64),
         how,
     }
 }
@@ -202,6 +232,25 @@ mod tests {
             );
         }
         assert!(fill(core_full_at(0.001)).is_err());
+    }
+
+    #[test]
+    fn what_was_not_there_is_said() -> Result<()> {
+        let at = |speed| core_full_at(10.0)(speed).map(|look| told(look, LEGS, 2));
+        let more = at(2.5)?;
+        assert_eq!((more.halls_at_2_5_mbit, more.legs), (5_000, LEGS));
+        assert!(more.extrapolated_by_rate && more.how.contains("were not there"));
+        assert_eq!(
+            (more.relays_needed, more.relays_needed_with_cameras),
+            (5, 10)
+        );
+        let as_many = at(1.0)?;
+        assert!(!as_many.extrapolated_by_rate && !as_many.how.contains("were not there"));
+        assert_eq!(
+            as_many.relays_needed, 2,
+            "one relay is not claimed to take them"
+        );
+        Ok(())
     }
 
     #[test]

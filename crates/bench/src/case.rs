@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Packets a second of a video feed of about 2.4 Mbit/s.
-const VIDEO_PPS: u32 = 250;
+pub const VIDEO_PPS: u32 = 250;
 /// Packets a second of Opus in 20 ms frames.
 pub const AUDIO_PPS: u32 = 50;
 /// Most packets of a frame that is no keyframe.

@@ -190,6 +190,24 @@ pub struct Capacity {
     pub packets_per_s: f64,
     /// Delay then.
     pub delay_ms: Delay,
+    /// Halls that were really there.
+    #[serde(default)]
+    pub legs: usize,
+    /// So many times the packets of a hall went to each of them.
+    #[serde(default)]
+    pub rate: f64,
+    /// Whether halls per core are more or fewer than were there: converted by that rate.
+    #[serde(default)]
+    pub extrapolated_by_rate: bool,
+    /// Sessions one relay process takes: a hall that only watches takes one, one that shows its camera two.
+    #[serde(default)]
+    pub sessions_per_relay: u64,
+    /// Relay processes that so many halls need when they only watch.
+    #[serde(default)]
+    pub relays_needed: u64,
+    /// And when each shows its camera.
+    #[serde(default)]
+    pub relays_needed_with_cameras: u64,
     /// How it was found.
     pub how: String,
 }

@@ -1,7 +1,7 @@
 //! A report for people.
 
 use crate::case::Place;
-use crate::report::{Overhead, Report, Row, Workers};
+use crate::report::{Capacity, Overhead, Report, Row, Workers};
 use std::fmt::Write;
 
 const HEADS: [&str; 13] = [
@@ -54,13 +54,24 @@ pub fn report(report: &Report) -> String {
         let _ = writeln!(out, "\nMemory grows by {slope:.1} KiB per hall.");
     }
     if let Some(capacity) = &report.capacity {
-        let _ = writeln!(
-            out,
-            "\n{}\nThis machine carries about {} halls at 2.5 Mbit/s.",
-            capacity.how, capacity.halls_at_2_5_mbit
-        );
+        let _ = writeln!(out, "\n{}\n{}", capacity.how, carries(capacity));
     }
     out
+}
+
+fn carries(capacity: &Capacity) -> String {
+    let halls = capacity.halls_at_2_5_mbit;
+    let mut said = format!("This machine carries about {halls} halls at 2.5 Mbit/s");
+    let (watching, showing) = (capacity.relays_needed, capacity.relays_needed_with_cameras);
+    if showing > 1 {
+        let _ = write!(
+            said,
+            ", at {watching} relays when they watch, {showing} when all show their cameras: a relay takes {} sessions",
+            capacity.sessions_per_relay
+        );
+    }
+    said.push('.');
+    said
 }
 
 /// How a row is called.

@@ -42,10 +42,11 @@ pub enum Command {
     },
     /// Ends all watching legs as their clients would.
     Leave,
-    /// From now on the kernel drops what comes for all watching legs but this many.
+    /// From now on the kernel drops what comes for all watching legs but some, spread evenly among them: a server
+    /// that serves its legs in turn reaches the first sooner than the last.
     Sample {
-        /// Legs that stay verified.
-        verified: usize,
+        /// Of so many legs the last stays verified.
+        every: usize,
     },
     /// Opens this many sockets for the floor.
     Floor {

@@ -50,8 +50,8 @@ pub(super) struct World {
     watchers: Vec<Watcher>,
     sessions: Vec<Option<Session>>,
     floor: Vec<FloorLeg>,
-    /// Watchers whose packets reach this process; the kernel drops those of the rest.
-    verified: usize,
+    /// Of so many watchers the packets of the last reach this process; the kernel drops those of the rest.
+    every: usize,
     delays: Histogram,
     timers_due: Instant,
     buffer: Vec<u8>,
@@ -70,7 +70,7 @@ impl World {
             watchers: Vec::new(),
             sessions: Vec::new(),
             floor: Vec::new(),
-            verified: usize::MAX,
+            every: 1,
             delays: Histogram::default(),
             timers_due: now,
             buffer: vec![0; DATAGRAM_BYTES_MAX],
@@ -112,16 +112,29 @@ impl World {
                 )?));
             }
             Command::Leave => self.leave()?,
-            Command::Sample { verified } => {
-                self.verified = verified;
-                for watcher in self.watchers.iter().skip(verified) {
-                    drop_everything(&watcher.transport.socket)?;
-                }
-            }
+            Command::Sample { every } => self.sample(every.max(1))?,
             Command::Floor { legs } => return self.open_floor(legs),
             Command::Mark { at_rest } => return Ok(Reply::Marked(self.mark(at_rest))),
         }
         Ok(Reply::Done)
+    }
+
+    fn sample(&mut self, every: usize) -> Result<()> {
+        self.every = every;
+        for (number, watcher) in self.watchers.iter().enumerate() {
+            if (number + 1) % every != 0 {
+                drop_everything(&watcher.transport.socket)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those whose packets reach this process.
+    fn verified(&self) -> impl Iterator<Item = &Watcher> {
+        self.watchers
+            .iter()
+            .skip(self.every - 1)
+            .step_by(self.every)
     }
 
     /// Waits for datagrams or timers, and handles what there is.

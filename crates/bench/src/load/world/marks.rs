@@ -13,12 +13,7 @@ impl World {
             .as_ref()
             .map_or((None, None), Publisher::sent);
         let (video, audio) = if at_rest { sent } else { (None, None) };
-        let watched = || {
-            self.watchers
-                .iter()
-                .take(self.verified)
-                .map(|watcher| &watcher.tally)
-        };
+        let watched = || self.verified().map(|watcher| &watcher.tally);
         let floor = || self.floor.iter().map(|leg| &leg.tally);
         let marked = Marked {
             delivered: watched().map(Tally::delivered).sum(),
