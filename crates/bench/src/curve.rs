@@ -3,8 +3,9 @@
 use crate::case::Place;
 use crate::load::Srtp;
 use crate::report::{Report, Row};
+use crate::statistics::median;
 use anyhow::{Context, Result};
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -53,8 +54,8 @@ pub fn draw(results: &[PathBuf], out: &Path) -> Result<()> {
     std::fs::write(out, svg(&rows)).with_context(|| format!("writing {}", out.display()))
 }
 
-/// CPU against halls, paced to the left and in bursts to the right, as SVG. Rows of one hop, one worker and the full
-/// rate are taken.
+/// CPU against halls, paced to the left and in bursts to the right, as SVG. Rows of one hop, one worker apart from the
+/// load and the full rate are taken; of several of one server with as many halls, the median.
 pub fn svg(rows: &[Row]) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
@@ -101,31 +102,42 @@ fn lines(rows: &[Row], case: &str) -> Vec<Line> {
         name: name.to_owned(),
         colour,
         dashed: false,
-        points: points(drawn.iter().filter(|row| row.engine == name), |row| {
-            row.cpu_us_per_packet
-        }),
+        points: points(
+            drawn.iter().filter(|row| row.engine == name),
+            |row| row.cpu_us_per_packet,
+            median,
+        ),
     };
     let mut lines: Vec<Line> = servers(rows).into_iter().map(server).collect();
     lines.push(Line {
         name: "floor".to_owned(),
         colour: FLOOR_COLOUR,
         dashed: true,
-        points: points(drawn.iter(), |row| row.floor_us_per_packet),
+        // Every row has a floor of its own; the floor is the lowest of them.
+        points: points(drawn.iter(), |row| row.floor_us_per_packet, least),
     });
     lines
 }
 
+/// Halls, and per cent of one core: of all rows with so many halls what `one` makes of them.
 fn points<'a>(
     rows: impl Iterator<Item = &'a &'a Row>,
     us_per_packet: fn(&Row) -> f64,
+    one: fn(&[f64]) -> f64,
 ) -> Vec<(f64, f64)> {
-    let of = |row: &&Row| (row.legs as f64, percent(row, us_per_packet(row)));
-    let mut points: Vec<(f64, f64)> = rows.map(of).collect();
-    points.push((0.0, 0.0));
-    points.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-    // Every server's row has a floor of its own: the lowest is the floor, and sorting has put it first.
-    points.dedup_by(|next, kept| (next.0 - kept.0).abs() < 0.5);
-    points
+    let mut by_halls: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for row in rows {
+        let percents = by_halls.entry(row.legs).or_default();
+        percents.push(percent(row, us_per_packet(row)));
+    }
+    let points = by_halls
+        .iter()
+        .map(|(halls, percents)| (*halls as f64, one(percents)));
+    std::iter::once((0.0, 0.0)).chain(points).collect()
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// Of one core.
@@ -274,6 +286,21 @@ mod tests {
         assert!(bursts.iter().zip(&paced).all(|(b, p)| b.colour == p.colour));
         assert_eq!(paced[0].points, [(0.0, 0.0), (20.0, 2.0), (100.0, 10.0)]);
         assert_eq!(paced[2].points, [(0.0, 0.0), (20.0, 1.0), (100.0, 5.0)]);
+    }
+
+    #[test]
+    fn who_was_measured_often_shows_what_is_usual_and_the_floor_its_best() {
+        let mut rows = vec![
+            row("a", "paced", 100, 4.0),
+            row("a", "paced", 100, 8.0),
+            row("a", "paced", 20, 6.0),
+            row("b", "paced", 100, 7.0),
+        ];
+        rows[1].floor_us_per_packet = 1.0;
+        let paced = lines(&rows, "paced");
+        assert_eq!(paced[0].points, [(0.0, 0.0), (20.0, 3.0), (100.0, 15.0)]);
+        assert_eq!(paced[1].points, [(0.0, 0.0), (100.0, 17.5)]);
+        assert_eq!(paced[2].points, [(0.0, 0.0), (20.0, 1.0), (100.0, 2.5)]);
     }
 
     #[test]
