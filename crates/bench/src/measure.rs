@@ -40,6 +40,8 @@ pub struct Method {
     pub window: Duration,
     /// Windows of the server, and as many of the floor.
     pub windows: usize,
+    /// The floor has the first window; who is first changes with every pair.
+    pub floor_first: bool,
     /// Address of all media sockets.
     pub ip: IpAddr,
 }
@@ -86,17 +88,18 @@ pub fn measure_in_turn(
         bench.prepare()?;
         benches.push(bench);
     }
-    in_turn(&mut benches, method.windows)?;
+    in_turn(&mut benches, method)?;
     benches.into_iter().map(Bench::finish).collect()
 }
 
 /// Every second round goes backwards, and the floor before its server: nobody is always the one after another.
-fn in_turn(benches: &mut [Bench<'_>], windows: usize) -> Result<()> {
-    for number in 0..windows {
-        if number % 2 == 0 {
-            benches.iter_mut().try_for_each(Bench::turn)?;
-        } else {
+fn in_turn(benches: &mut [Bench<'_>], method: &Method) -> Result<()> {
+    for number in 0..method.windows {
+        let backwards = (number % 2 == 1) != method.floor_first;
+        if backwards {
             benches.iter_mut().rev().try_for_each(Bench::turn_back)?;
+        } else {
+            benches.iter_mut().try_for_each(Bench::turn)?;
         }
     }
     Ok(())

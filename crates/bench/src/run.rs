@@ -41,6 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
         program: std::env::current_exe().context("this program's own file")?,
         window: Duration::from_secs_f64(options.seconds),
         windows: if options.quick { 1 } else { WINDOWS },
+        floor_first: false,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     let rows = match (&options.rows[..], options.quick) {

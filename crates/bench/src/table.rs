@@ -1,15 +1,16 @@
 //! A report for people.
 
 use crate::case::Place;
-use crate::report::{Capacity, Overhead, Report, Row, Workers};
+use crate::report::{Capacity, Overhead, Report, Row, Window, Workers};
 use std::fmt::Write;
 
-const HEADS: [&str; 13] = [
+const HEADS: [&str; 14] = [
     "row",
     "pps",
     "CPU µs/packet",
     "floor",
     "ratio",
+    "windows",
     "KiB/leg",
     "join ms",
     "key frame p50",
@@ -101,6 +102,7 @@ fn cells(row: &Row) -> Vec<String> {
         format!("{:.2}", row.cpu_us_per_packet),
         format!("{:.2}", row.floor_us_per_packet),
         format!("{:.2}", row.ratio_to_floor),
+        spread(row),
         format!("{:.1}", row.rss_kib_per_leg),
         ms(row.join_cpu_ms),
         format!("{:.0}", row.first_key_frame_ms.p50),
@@ -110,6 +112,19 @@ fn cells(row: &Row) -> Vec<String> {
         ms(row.delay_ms.max),
         row.holes.to_string(),
     ]
+}
+
+/// The least and the most of all windows' ratios to the floor.
+fn spread(row: &Row) -> String {
+    let ratios = || row.windows.iter().map(Window::ratio);
+    let (least, most) = (
+        ratios().fold(f64::INFINITY, f64::min),
+        ratios().fold(0.0, f64::max),
+    );
+    if row.windows.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{least:.2}–{most:.2}")
 }
 
 /// What a reader of the row has to know beside it.
@@ -249,6 +264,18 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part}: {told}");
         }
+    }
+
+    #[test]
+    fn a_row_tells_how_far_its_windows_are_apart() {
+        let window = |cpu_us| Window {
+            cpu_us,
+            floor_us: 2.0,
+        };
+        let mut row = Row::default();
+        assert_eq!(spread(&row), "–");
+        row.windows = vec![window(2.5), window(2.1), window(3.0)];
+        assert_eq!(spread(&row), "1.05–1.50");
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn median_of(first: &Row, all: &[&Row]) -> Row {
             relay: sum(|row| row.kernel_drops.relay),
             elsewhere: sum(|row| row.kernel_drops.elsewhere),
         },
+        windows: all.iter().flat_map(|row| row.windows.clone()).collect(),
         ..first.clone()
     }
 }

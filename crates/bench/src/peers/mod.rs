@@ -105,6 +105,7 @@ fn compare(options: &Options, ip: IpAddr) -> Result<()> {
         program: std::env::current_exe().context("this program's own file")?,
         window: Duration::from_secs_f64(options.seconds),
         windows: 1,
+        floor_first: false,
         ip,
     };
     let rows = if options.rows.is_empty() {
@@ -117,6 +118,10 @@ fn compare(options: &Options, ip: IpAddr) -> Result<()> {
         Comparison::new(Machine::here(), peers.iter().map(|(peer, _)| peer.clone()));
     let mut failed = Vec::new();
     for round in 1..=options.rounds {
+        let method = Method {
+            floor_first: round % 2 == 0,
+            ..method.clone()
+        };
         for row in &rows {
             for (peer, engine) in peers.iter().filter(|(peer, _)| peer.missing.is_none()) {
                 eprint!("round {round}: {row} {} … ", peer.engine);
