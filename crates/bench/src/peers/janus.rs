@@ -73,8 +73,8 @@ impl Janus {
     /// For the head of a comparison.
     pub fn described(&self) -> Peer {
         let loops = match self.event_loops {
-            Some(count) => format!("event_loops = {count}"),
-            None => "a thread for each participant".to_owned(),
+            Some(count) => format!("event_loops = {count}, all on the server's one core"),
+            None => "a thread for each participant, all on the server's one core".to_owned(),
         };
         Peer {
             engine: self.name().to_owned(),

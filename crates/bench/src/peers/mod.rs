@@ -37,7 +37,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use webrtc::WebrtcSfu;
 
-/// Event loops of the Janus that somebody has tuned: a thread for each core of a small machine.
+/// Event loops of the Janus that somebody has tuned: a thread for each core of a small machine. Here they share the one
+/// core that every server has.
 const EVENT_LOOPS: u8 = 2;
 
 /// What was asked for.
