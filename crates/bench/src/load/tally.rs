@@ -145,6 +145,24 @@ impl Tally {
         self.video.duplicates + self.audio.duplicates
     }
 
+    /// What was sent and never came at all.
+    pub(super) fn missing(
+        &self,
+        video_sent: Option<u32>,
+        audio_sent: Option<u32>,
+    ) -> Option<&'static str> {
+        let never = |stream: &Stream, sent: Option<u32>| {
+            stream.first.is_none() && sent.is_some_and(|packets| packets > 0)
+        };
+        if never(&self.video, video_sent) {
+            Some("picture")
+        } else if never(&self.audio, audio_sent) {
+            Some("sound")
+        } else {
+            None
+        }
+    }
+
     /// Missing packets; see [`Stream::holes`].
     pub(super) fn holes(&self, video_sent: Option<u32>, audio_sent: Option<u32>) -> u64 {
         self.video.holes(video_sent) + self.audio.holes(audio_sent)
@@ -154,6 +172,17 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_that_never_came_is_missing_and_no_hole() {
+        let mut tally = Tally::default();
+        tally.video.take(7);
+        assert_eq!(tally.holes(Some(8), Some(100)), 0);
+        assert_eq!(tally.missing(Some(8), Some(100)), Some("sound"));
+        assert_eq!(tally.missing(Some(8), Some(0)), None, "none was sent");
+        assert_eq!(tally.missing(Some(8), None), None, "none is published");
+        assert_eq!(Tally::default().missing(Some(8), None), Some("picture"));
+    }
 
     #[test]
     fn holes_are_what_never_came() {

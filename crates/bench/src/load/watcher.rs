@@ -5,7 +5,7 @@ use super::rtcp::{self, Block};
 use super::tally::Tally;
 use super::transport::{Event, Transport};
 use crate::statistics::Histogram;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
 /// As browsers do.
@@ -29,7 +29,6 @@ pub(super) struct Watcher {
     /// When its POST began.
     pub(super) asked_at: Instant,
     pub(super) connected_at: Option<Instant>,
-    pub(super) closed: bool,
     has_video: bool,
     sources: Vec<Source>,
     report_due: Option<Instant>,
@@ -43,7 +42,6 @@ impl Watcher {
             tally: Tally::default(),
             asked_at: now,
             connected_at: None,
-            closed: false,
             has_video,
             sources: Vec::new(),
             report_due: None,
@@ -136,7 +134,7 @@ impl Watcher {
                     }
                 }
             }
-            Event::Closed => self.closed = true,
+            Event::Closed => bail!("the server has ended its leg"),
         }
         Ok(())
     }

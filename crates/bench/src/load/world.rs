@@ -114,7 +114,7 @@ impl World {
             Command::Leave => self.leave()?,
             Command::Sample { every } => self.sample(every.max(1))?,
             Command::Floor { legs } => return self.open_floor(legs),
-            Command::Mark { at_rest } => return Ok(Reply::Marked(self.mark(at_rest))),
+            Command::Mark { at_rest } => return Ok(Reply::Marked(self.mark(at_rest)?)),
         }
         Ok(Reply::Done)
     }
@@ -226,7 +226,8 @@ impl World {
                 PUBLISHER => self.hear_publisher(datagram, now)?,
                 Token(at) if at < FLOOR => {
                     if let Some(watcher) = self.watchers.get_mut(at) {
-                        watcher.handle(datagram, now, now_us, &mut self.delays)?;
+                        let handled = watcher.handle(datagram, now, now_us, &mut self.delays);
+                        handled.with_context(|| format!("hall {}", at + 1))?;
                     }
                 }
                 Token(at) => {

@@ -5,15 +5,21 @@ use crate::load::publisher::Publisher;
 use crate::load::tally::Tally;
 use crate::load::{AUDIO_PACKET_BYTES, VIDEO_PACKET_BYTES};
 use crate::wire::{Delay, Marked};
+use anyhow::{Result, bail};
 
 impl World {
-    pub(super) fn mark(&mut self, at_rest: bool) -> Marked {
+    /// `at_rest`: nothing is under way any more. Then whoever has received nothing at all of what was sent is an error:
+    /// without a first packet there is no hole after it either.
+    pub(super) fn mark(&mut self, at_rest: bool) -> Result<Marked> {
         let sent = self
             .publisher
             .as_ref()
             .map_or((None, None), Publisher::sent);
         let (video, audio) = if at_rest { sent } else { (None, None) };
         let watched = || self.verified().map(|watcher| &watcher.tally);
+        if at_rest {
+            self.nobody_is_left_out(sent)?;
+        }
         let floor = || self.floor.iter().map(|leg| &leg.tally);
         let marked = Marked {
             delivered: watched().map(Tally::delivered).sum(),
@@ -48,6 +54,17 @@ impl World {
             },
         };
         self.delays.clear();
-        marked
+        Ok(marked)
+    }
+
+    fn nobody_is_left_out(&self, sent: (Option<u32>, Option<u32>)) -> Result<()> {
+        let connected = self.verified().enumerate();
+        for (number, watcher) in connected.filter(|(_, watcher)| watcher.connected_at.is_some()) {
+            if let Some(missing) = watcher.tally.missing(sent.0, sent.1) {
+                // Counted as the halls are, whose last of so many is verified.
+                bail!("hall {} got no {missing}", (number + 1) * self.every);
+            }
+        }
+        Ok(())
     }
 }
