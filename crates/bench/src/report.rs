@@ -16,6 +16,9 @@ pub struct Report {
     /// Each row of several workers beside one worker.
     #[serde(default)]
     pub workers: Vec<Workers>,
+    /// What could not be measured, and why.
+    #[serde(default)]
+    pub failed: Vec<String>,
     /// How much one machine carries; absent when it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
@@ -78,6 +81,13 @@ pub struct Row {
     /// Every window beside its floor, in their order.
     #[serde(default)]
     pub windows: Vec<Window>,
+    /// How many measurements these figures are the medians of.
+    #[serde(default = "once")]
+    pub rounds: usize,
+}
+
+fn once() -> usize {
+    1
 }
 
 /// CPU per packet in one window of the server and in the window of the floor beside it, microseconds.

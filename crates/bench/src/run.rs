@@ -52,11 +52,11 @@ pub fn run(options: &Options) -> Result<()> {
     let engine = Relays {
         program: method.program.clone(),
     };
-    let mut failed = Vec::new();
     let mut report = Report {
         machine: Machine::here(),
         rows: Vec::new(),
         workers: Vec::new(),
+        failed: Vec::new(),
         capacity: None,
         rss_slope_kib_per_leg: None,
     };
@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
             Ok(said) => eprintln!("{said}"),
             Err(error) => {
                 eprintln!("failed");
-                failed.push(format!("{row}: {error:#}"));
+                report.failed.push(format!("{row}: {error:#}"));
             }
         }
     }
@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
         eprintln!("capacity …");
         match capacity::find(&engine, &method) {
             Ok(capacity) => report.capacity = Some(capacity),
-            Err(error) => failed.push(format!("capacity: {error:#}")),
+            Err(error) => report.failed.push(format!("capacity: {error:#}")),
         }
     }
     let json = serde_json::to_string_pretty(&report)?;
@@ -90,8 +90,8 @@ pub fn run(options: &Options) -> Result<()> {
             table::report(&report)
         }
     );
-    if !failed.is_empty() {
-        bail!("{}", failed.join("\n"));
+    if !report.failed.is_empty() {
+        bail!("{}", report.failed.join("\n"));
     }
     Ok(())
 }

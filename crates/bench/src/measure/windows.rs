@@ -75,6 +75,7 @@ impl Steady {
             load_busy: of(|window| window.load_busy),
             threads: shares(&self.threads),
             windows,
+            rounds: 1,
             ..report::Row::default()
         }
     }

@@ -24,6 +24,9 @@ pub struct Comparison {
     pub ratios: Vec<Ratio>,
     /// Every single measurement, in its order.
     pub rounds: Vec<Row>,
+    /// What could not be measured, and why.
+    #[serde(default)]
+    pub failed: Vec<String>,
 }
 
 /// One engine.
@@ -63,6 +66,7 @@ impl Comparison {
             rows: Vec::new(),
             ratios: Vec::new(),
             rounds: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
@@ -144,15 +148,17 @@ fn median_of(first: &Row, all: &[&Row]) -> Row {
             relay: sum(|row| row.kernel_drops.relay),
             elsewhere: sum(|row| row.kernel_drops.elsewhere),
         },
+        rounds: all.len(),
         windows: all.iter().flat_map(|row| row.windows.clone()).collect(),
         ..first.clone()
     }
 }
 
-const HEADS: [&str; 13] = [
+const HEADS: [&str; 14] = [
     "row",
     "pps",
     "engine",
+    "rounds",
     "CPU µs/packet",
     "× ours",
     "× floor",
@@ -198,6 +204,7 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
         format!("{}:{}", row.case, row.legs),
         row.pps.to_string(),
         row.engine.clone(),
+        row.rounds.to_string(),
         format!("{:.2}", row.cpu_us_per_packet),
         times,
         format!("{:.2}", row.ratio_to_floor),
@@ -256,6 +263,7 @@ mod tests {
             (comparison.rows[1].holes, comparison.rows[1].packets),
             (3, 15)
         );
+        assert_eq!(comparison.rows[1].rounds, 3);
         assert!((comparison.rows[1].delay_ms.max - 30.0).abs() < 1e-9);
         assert_eq!(comparison.ratios.len(), 1);
         assert!((comparison.ratios[0].times_ours - 5.0).abs() < 1e-9);

@@ -117,7 +117,6 @@ fn compare(options: &Options, ip: IpAddr) -> Result<()> {
     let peers = chosen(peers(&method.program), &options.engines)?;
     let mut comparison =
         Comparison::new(Machine::here(), peers.iter().map(|(peer, _)| peer.clone()));
-    let mut failed = Vec::new();
     for round in 1..=options.rounds {
         let method = Method {
             floor_first: round % 2 == 0,
@@ -136,7 +135,8 @@ fn compare(options: &Options, ip: IpAddr) -> Result<()> {
                     }
                     Err(error) => {
                         eprintln!("failed");
-                        failed.push(format!("{} {row}: {error:#}", peer.engine));
+                        let why = format!("round {round}: {} {row}: {error:#}", peer.engine);
+                        comparison.failed.push(why);
                     }
                 }
             }
@@ -144,10 +144,10 @@ fn compare(options: &Options, ip: IpAddr) -> Result<()> {
     }
     comparison.conclude();
     print(&comparison, options)?;
-    if failed.is_empty() {
+    if comparison.failed.is_empty() {
         return Ok(());
     }
-    bail!("{}", failed.join("\n"))
+    bail!("{}", comparison.failed.join("\n"))
 }
 
 fn print(comparison: &Comparison, options: &Options) -> Result<()> {
