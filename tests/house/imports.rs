@@ -146,6 +146,18 @@ struct Graph {
 }
 
 impl Graph {
+    fn of_workspace() -> Result<Self> {
+        let metadata = MetadataCommand::new()
+            .manifest_path(tests::repository().join("Cargo.toml"))
+            .other_options([
+                "--filter-platform".to_owned(),
+                "x86_64-unknown-linux-gnu".to_owned(),
+                "--locked".to_owned(),
+            ])
+            .exec()?;
+        Self::of(metadata)
+    }
+
     fn of(metadata: Metadata) -> Result<Self> {
         let resolve = metadata.resolve.context("cargo metadata resolves")?;
         let normal = |node: cargo_metadata::Node| {
@@ -217,15 +229,7 @@ fn breaches(graph: &Graph, rule: &Rule) -> Vec<String> {
 
 #[test]
 fn no_crate_imports_what_the_table_forbids() -> Result<()> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(tests::repository().join("Cargo.toml"))
-        .other_options([
-            "--filter-platform".to_owned(),
-            "x86_64-unknown-linux-gnu".to_owned(),
-            "--locked".to_owned(),
-        ])
-        .exec()?;
-    let graph = Graph::of(metadata)?;
+    let graph = Graph::of_workspace()?;
     let found: Vec<String> = table()
         .iter()
         .flat_map(|rule| breaches(&graph, rule))
@@ -237,15 +241,7 @@ fn no_crate_imports_what_the_table_forbids() -> Result<()> {
 /// The test above would be silent if the walk found nothing: here is what it has to find.
 #[test]
 fn the_walk_sees_through_several_crates() -> Result<()> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(tests::repository().join("Cargo.toml"))
-        .other_options([
-            "--filter-platform".to_owned(),
-            "x86_64-unknown-linux-gnu".to_owned(),
-            "--locked".to_owned(),
-        ])
-        .exec()?;
-    let graph = Graph::of(metadata)?;
+    let graph = Graph::of_workspace()?;
     let wrong = rule("diemcau", &[&["rusqlite", "hyper"]], &["clap"]);
     let found = breaches(&graph, &wrong);
     assert_eq!(found.len(), 3, "{found:?}");
