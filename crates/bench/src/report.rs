@@ -3,6 +3,7 @@
 use crate::case::Place;
 use crate::load::Srtp;
 use crate::machine::Machine;
+use crate::statistics::percentile;
 use crate::wire::Delay;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ pub struct Report {
     /// How much one machine carries; absent when it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
-    /// RSS between the smallest and the largest row of one case with at least 100 legs, per leg, KiB.
+    /// How memory grows with each leg, between two rows that differ in legs only, KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rss_slope_kib_per_leg: Option<f64>,
 }
@@ -61,7 +62,8 @@ pub struct Row {
     /// CPU over a join of all halls while nothing is published, over the halls. HTTP is plain.
     pub join_cpu_ms: f64,
     /// From the start of a hall's POST to the last packet of its first keyframe, all joining at once (100 at a time beyond that).
-    pub first_key_frame_ms: Spread,
+    /// Absent where there is no picture.
+    pub first_key_frame_ms: Option<Spread>,
     /// From the publisher's socket to the hall.
     pub delay_ms: Delay,
     /// Packets that never came, with nothing repaired: the halls ask for no packet again.
@@ -156,6 +158,16 @@ pub struct Spread {
     pub p99: f64,
 }
 
+impl Spread {
+    /// Of these; `None` when there is none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self {
+            p50: percentile(values, 0.5),
+            p99: percentile(values, 0.99),
+        })
+    }
+}
+
 /// Datagrams that found a full socket buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelDrops {
@@ -222,7 +234,8 @@ pub struct Capacity {
     pub how: String,
 }
 
-/// How memory grows with halls: between the smallest and the largest of the rows with at least 100 legs.
+/// How memory grows with halls: between the two rows farthest apart of those with at least 100 legs that differ in legs
+/// only. At another rate the relay keeps other packets for resending, under other ciphers other keys.
 pub fn rss_slope(rows: &[Row]) -> Option<f64> {
     let large = || {
         rows.iter().filter(|row| {
@@ -231,8 +244,40 @@ pub fn rss_slope(rows: &[Row]) -> Option<f64> {
                 && row.case == "paced"
         })
     };
-    let least = large().min_by_key(|row| row.legs)?;
-    let most = large().max_by_key(|row| row.legs)?;
-    let legs = most.legs.checked_sub(least.legs).filter(|legs| *legs > 0)?;
-    Some((most.rss_kib as f64 - least.rss_kib as f64) / legs as f64)
+    let alike = |a: &Row, b: &Row| (&a.engine, a.pps, a.srtp) == (&b.engine, b.pps, b.srtp);
+    let pairs = large().flat_map(|most| {
+        let fewer = large().filter(move |least| alike(least, most) && least.legs < most.legs);
+        fewer.map(move |least| (least, most))
+    });
+    let (least, most) = pairs.max_by_key(|(least, most)| most.legs - least.legs)?;
+    Some((most.rss_kib as f64 - least.rss_kib as f64) / (most.legs - least.legs) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(legs: usize, pps: u32, rss_kib: u64) -> Row {
+        Row {
+            case: "paced".to_owned(),
+            hops: 1,
+            workers: 1,
+            legs,
+            pps,
+            rss_kib,
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn memory_is_compared_at_one_rate_only() {
+        let mut rows = vec![row(100, 250, 50_000), row(1_000, 20, 28_000)];
+        assert_eq!(rss_slope(&rows), None);
+        rows.push(row(300, 250, 60_000));
+        assert_eq!(rss_slope(&rows), Some(50.0));
+        rows.push(row(100, 20, 10_000));
+        assert_eq!(rss_slope(&rows), Some(20.0));
+        rows.push(row(20, 20, 0));
+        assert_eq!(rss_slope(&rows), Some(20.0), "few legs say little");
+    }
 }

@@ -1,7 +1,7 @@
 //! A report for people.
 
 use crate::case::Place;
-use crate::report::{Capacity, Overhead, Report, Row, Window, Workers};
+use crate::report::{Capacity, Overhead, Report, Row, Spread, Window, Workers};
 use std::fmt::Write;
 
 const HEADS: [&str; 14] = [
@@ -105,13 +105,19 @@ fn cells(row: &Row) -> Vec<String> {
         spread(row),
         format!("{:.1}", row.rss_kib_per_leg),
         ms(row.join_cpu_ms),
-        format!("{:.0}", row.first_key_frame_ms.p50),
-        format!("{:.0}", row.first_key_frame_ms.p99),
+        first_key_frame_cell(row, |spread| spread.p50),
+        first_key_frame_cell(row, |spread| spread.p99),
         ms(row.delay_ms.p50),
         ms(row.delay_ms.p99),
         ms(row.delay_ms.max),
         row.holes.to_string(),
     ]
+}
+
+/// In whole milliseconds.
+pub(crate) fn first_key_frame_cell(row: &Row, value: fn(Spread) -> f64) -> String {
+    row.first_key_frame_ms
+        .map_or("–".to_owned(), |spread| format!("{:.0}", value(spread)))
 }
 
 /// The least and the most of all windows' ratios to the floor.

@@ -3,7 +3,7 @@
 use crate::machine::Machine;
 use crate::report::{KernelDrops, Row, Spread};
 use crate::statistics::median;
-use crate::table::{aligned, remarks};
+use crate::table::{aligned, first_key_frame_cell, remarks};
 use crate::wire::Delay;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -131,10 +131,7 @@ fn median_of(first: &Row, all: &[&Row]) -> Row {
         rss_kib_per_leg: of(|row| row.rss_kib_per_leg),
         rss_kib: of(|row| row.rss_kib as f64) as u64,
         join_cpu_ms: of(|row| row.join_cpu_ms),
-        first_key_frame_ms: Spread {
-            p50: of(|row| row.first_key_frame_ms.p50),
-            p99: of(|row| row.first_key_frame_ms.p99),
-        },
+        first_key_frame_ms: first_key_frame(all),
         delay_ms: Delay {
             p50: of(|row| row.delay_ms.p50),
             p99: of(|row| row.delay_ms.p99),
@@ -152,6 +149,19 @@ fn median_of(first: &Row, all: &[&Row]) -> Row {
         windows: all.iter().flat_map(|row| row.windows.clone()).collect(),
         ..first.clone()
     }
+}
+
+/// Of the rounds that had a picture.
+fn first_key_frame(all: &[&Row]) -> Option<Spread> {
+    let spreads: Vec<Spread> = all
+        .iter()
+        .filter_map(|row| row.first_key_frame_ms)
+        .collect();
+    let of = |value: fn(&Spread) -> f64| median(&spreads.iter().map(value).collect::<Vec<_>>());
+    (!spreads.is_empty()).then(|| Spread {
+        p50: of(|spread| spread.p50),
+        p99: of(|spread| spread.p99),
+    })
 }
 
 const HEADS: [&str; 14] = [
@@ -210,8 +220,8 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
         format!("{:.2}", row.ratio_to_floor),
         format!("{:.0}", row.rss_kib_per_leg),
         format!("{:.2}", row.join_cpu_ms),
-        format!("{:.0}", row.first_key_frame_ms.p50),
-        format!("{:.0}", row.first_key_frame_ms.p99),
+        first_key_frame_cell(row, |spread| spread.p50),
+        first_key_frame_cell(row, |spread| spread.p99),
         format!("{:.2}", row.delay_ms.p50),
         format!("{:.2}", row.delay_ms.p99),
         row.holes.to_string(),
