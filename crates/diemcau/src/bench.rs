@@ -14,7 +14,7 @@ pub enum Bench {
     /// how many halls the machine carries.
     ///
     /// Everything is real: the relay as it runs in a conference, halls with ICE, DTLS and SRTP, every packet
-    /// verified. Nothing leaves the machine. A full run takes about ten minutes; let nothing else run meanwhile.
+    /// verified. Nothing leaves the machine. A full run takes about a quarter of an hour; let nothing else run meanwhile.
     Relay(RelayOptions),
     /// Draw CPU against halls out of results of `--json` or `--raw`, one or several, as SVG.
     Curve {
@@ -57,7 +57,8 @@ pub struct RelayOptions {
     /// turn with one worker.
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     rows: Vec<Row>,
-    /// Seconds of each window; a row has five of the relay and five of the floor.
+    /// Seconds of each window; a row has five of the relay and five of the floor, a row of several workers
+    /// three times as many.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// One window for each row, and only the two rows that count.
