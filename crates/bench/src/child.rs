@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A child that is told to end has this long.
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// Lines of its log that an error repeats.
-const LOG_LINES: usize = 8;
+const LOG_LINES: usize = 12;
 
 /// A running child. Dropped, it is ended.
 pub struct Child {
@@ -107,10 +107,15 @@ impl Child {
     }
 
     fn last_words(&self) -> String {
-        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = said.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+        last_words(&self.log)
     }
+}
+
+/// The last lines of a log, for an error to repeat.
+pub fn last_words(log: &Path) -> String {
+    let said = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }
 
 /// What to put before a program so that it runs on these cores only. `taskset` becomes the program, so the process id

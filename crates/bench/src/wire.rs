@@ -91,8 +91,6 @@ pub struct Joined {
     pub gcm: usize,
     /// From the start of a leg's POST to the last packet of its first keyframe, milliseconds.
     pub first_keyframe_ms: Vec<f64>,
-    /// From the start of a leg's POST to its keys, milliseconds.
-    pub connect_ms: Vec<f64>,
     /// The first thing that failed.
     pub trouble: Option<String>,
 }
@@ -103,7 +101,6 @@ impl Joined {
         self.connected += other.connected;
         self.gcm += other.gcm;
         self.first_keyframe_ms.extend(other.first_keyframe_ms);
-        self.connect_ms.extend(other.connect_ms);
         self.trouble = self.trouble.take().or(other.trouble);
     }
 }
@@ -124,26 +121,14 @@ pub struct FloorLeg {
 pub struct Marked {
     /// Authentic packets of the feed, each once, on all watching legs.
     pub delivered: u64,
-    /// Their RTP bytes before SRTP.
-    pub bytes: u64,
     /// Missing ones.
     pub holes: u64,
-    /// Packets that came twice.
-    pub duplicates: u64,
     /// Packets that did not authenticate.
     pub auth_failures: u64,
-    /// Authentic packets that are none of the publisher's: probing, keep-alives.
-    pub foreign: u64,
     /// Authentic packets of the floor.
     pub floor_delivered: u64,
     /// Missing ones of the floor.
     pub floor_holes: u64,
-    /// What the publisher has sent.
-    pub published: u64,
-    /// Packets the server asked the publisher for again.
-    pub publisher_nacks: u64,
-    /// Keyframes the publisher made.
-    pub keyframes: u64,
     /// From the publisher's socket to the watcher, milliseconds.
     pub delay_ms: Delay,
 }

@@ -50,8 +50,6 @@ pub(super) struct Publisher {
     sending: bool,
     keyframe_wanted: bool,
     report_due: Instant,
-    pub(super) nacks: u64,
-    pub(super) keyframes: u64,
 }
 
 /// SSRCs of its m-lines, in order.
@@ -71,8 +69,6 @@ impl Publisher {
             sending: false,
             keyframe_wanted: true,
             report_due: now,
-            nacks: 0,
-            keyframes: 0,
         }
     }
 
@@ -97,9 +93,7 @@ impl Publisher {
     }
 
     pub(super) fn handle_rtcp(&mut self, compound: &[u8]) {
-        let heard = rtcp::read(compound);
-        self.keyframe_wanted |= heard.keyframe_wanted;
-        self.nacks += u64::from(heard.nacks);
+        self.keyframe_wanted |= rtcp::read(compound).keyframe_wanted;
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -122,7 +116,6 @@ impl Publisher {
                 if begun {
                     let keyframe =
                         track.line.kind() == "video" && std::mem::take(&mut self.keyframe_wanted);
-                    self.keyframes += u64::from(keyframe);
                     track.begin_frame(keyframe, self.began.elapsed());
                 }
                 track.send_due(&mut self.transport, epoch)?;

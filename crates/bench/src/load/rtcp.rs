@@ -2,7 +2,6 @@
 
 /// Payload-specific feedback (RFC 4585 §6.3): 1 is PLI, 4 is FIR (RFC 5104 §4.3.1).
 const PSFB: u8 = 206;
-const RTPFB: u8 = 205;
 const SR: u8 = 200;
 const RR: u8 = 201;
 
@@ -11,8 +10,6 @@ const RR: u8 = 201;
 pub(super) struct Heard {
     /// PLI or FIR.
     pub(super) keyframe_wanted: bool,
-    /// Generic NACKs (RFC 4585 §6.2.1): the server misses packets of the publisher.
-    pub(super) nacks: u32,
     /// Sender reports: SSRC and the middle 32 bits of their NTP time.
     pub(super) reports: Vec<(u32, u32)>,
 }
@@ -27,7 +24,6 @@ pub(super) fn read(mut compound: &[u8]) -> Heard {
         };
         match (kind, first & 0x1f) {
             (PSFB, 1 | 4) => heard.keyframe_wanted = true,
-            (RTPFB, 1) => heard.nacks += 1,
             (SR, _) => heard.reports.extend(sender_report(packet)),
             _ => {}
         }

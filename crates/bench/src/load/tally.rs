@@ -13,7 +13,6 @@ pub(super) struct Stream {
     first: Option<u32>,
     highest: u32,
     unique: u64,
-    duplicates: u64,
     seen: Vec<u64>,
 }
 
@@ -31,7 +30,6 @@ impl Stream {
             }
             self.highest = counter;
         } else if ahead <= -WINDOW.cast_signed() || self.is_marked(counter) {
-            self.duplicates += 1;
             return false;
         }
         // A late join's replay may begin before the first packet that came.
@@ -44,11 +42,6 @@ impl Stream {
         self.mark(counter, true);
         self.unique += 1;
         true
-    }
-
-    /// Packets that came, each once.
-    pub(super) fn unique(&self) -> u64 {
-        self.unique
     }
 
     fn mark(&mut self, counter: u32, seen: bool) {
@@ -109,8 +102,6 @@ pub(super) struct Tally {
     pub(super) audio: Stream,
     first_keyframe: FirstKeyframe,
     pub(super) auth_failures: u64,
-    /// Authentic, but no payload of the load: probing, keep-alives.
-    pub(super) foreign: u64,
 }
 
 impl Tally {
@@ -139,10 +130,6 @@ impl Tally {
     /// Packets that came, each once.
     pub(super) fn delivered(&self) -> u64 {
         self.video.unique + self.audio.unique
-    }
-
-    pub(super) fn duplicates(&self) -> u64 {
-        self.video.duplicates + self.audio.duplicates
     }
 
     /// What was sent and never came at all.
@@ -187,10 +174,11 @@ mod tests {
     #[test]
     fn holes_are_what_never_came() {
         let mut stream = Stream::default();
-        for counter in [10, 11, 14, 13, 13, 20] {
-            stream.take(counter);
+        for counter in [10, 11, 14, 13, 20] {
+            assert!(stream.take(counter));
         }
-        assert_eq!((stream.unique, stream.duplicates), (5, 1));
+        assert!(!stream.take(13), "it came before");
+        assert_eq!(stream.unique, 5);
         assert_eq!(stream.holes(None), 6);
         assert_eq!(stream.holes(Some(23)), 8);
         // A packet before the first is no duplicate and no hole.

@@ -120,9 +120,9 @@ impl Watcher {
                         last_report: None,
                     }),
                 }
-                match datagram.get(opened.payload).and_then(Stamp::read) {
-                    Some(stamp) => self.tally.take(stamp, now, now_us, delays),
-                    None => self.tally.foreign += 1,
+                // What carries no stamp is none of the publisher's: probing, keep-alives.
+                if let Some(stamp) = datagram.get(opened.payload).and_then(Stamp::read) {
+                    self.tally.take(stamp, now, now_us, delays);
                 }
             }
             Event::Unauthentic => self.tally.auth_failures += 1,

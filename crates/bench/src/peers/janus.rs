@@ -3,7 +3,7 @@
 use super::comparison::Peer;
 use super::room::Room;
 use super::sockets;
-use crate::child::pinning;
+use crate::child::{last_words, pinning};
 use crate::engine::{Engine, Server, Setup};
 use crate::load::Target;
 use anyhow::{Context, Result, ensure};
@@ -19,9 +19,6 @@ const PROGRAM: &str = "/usr/bin/janus";
 
 /// How long Janus may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Lines of its log that an error repeats.
-const LOG_LINES: usize = 12;
 
 /// Plugins, transports and loggers that a user without use for them leaves out.
 const LEFT_OUT: &[(&str, &[&str])] = &[
@@ -107,7 +104,7 @@ impl Engine for Janus {
             ensure!(
                 waits,
                 "Janus does not listen:\n{}",
-                last_words(setup.folder)
+                last_words(&log_file(setup.folder))
             );
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -163,12 +160,6 @@ fn spawn(setup: &Setup<'_>) -> Result<Child> {
 
 fn log_file(folder: &Path) -> std::path::PathBuf {
     folder.join("janus.log")
-}
-
-fn last_words(folder: &Path) -> String {
-    let said = fs::read_to_string(log_file(folder)).unwrap_or_default();
-    let lines: Vec<&str> = said.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }
 
 /// What differs from Debian's files: where it listens, what it leaves out, and the event loops. A

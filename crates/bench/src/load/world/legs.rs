@@ -139,7 +139,6 @@ impl World {
             let ms = |at: Instant| (at - watcher.asked_at).as_secs_f64() * 1e3;
             joined.connected += usize::from(watcher.transport.is_connected());
             joined.gcm += usize::from(watcher.transport.is_gcm());
-            joined.connect_ms.extend(watcher.connected_at.map(ms));
             joined
                 .first_keyframe_ms
                 .extend(watcher.tally.keyframe_at().map(ms));
