@@ -31,6 +31,10 @@ const STEPS_MAX: usize = 8;
 /// The rate is known well enough.
 const CLOSE_ENOUGH: f64 = 0.03;
 const SETTLE_TIME: Duration = Duration::from_millis(700);
+/// When nothing arrives for so long, nothing is under way.
+const QUIET_TIME: Duration = Duration::from_millis(200);
+/// A relay's socket buffer holds some 3,000 packets, each of which goes to everybody.
+const DRAIN_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// One look at one rate.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +136,7 @@ fn look(
         .context("a server with a process")?;
     let ports = server.media_ports();
     let dropped = || proc::udp_drops(|port| !ports.contains(&port));
+    drain(load)?;
     load.send(true, speed)?;
     sleep(SETTLE_TIME);
     let before = load.mark(false)?;
@@ -164,6 +169,26 @@ fn look(
     Ok(look)
 }
 
+/// Nobody sends until all is quiet: what a rate too high has left under way would be laid at the next one's door.
+fn drain(load: &mut Load) -> Result<()> {
+    load.send(false, 1.0)?;
+    let began = Instant::now();
+    let mut delivered = load.mark(false)?.delivered;
+    loop {
+        sleep(QUIET_TIME);
+        let now = load.mark(false)?.delivered;
+        if now == delivered {
+            return Ok(());
+        }
+        ensure!(
+            began.elapsed() < DRAIN_TIME_MAX,
+            "packets still arrive {} s after the last was sent",
+            DRAIN_TIME_MAX.as_secs()
+        );
+        delivered = now;
+    }
+}
+
 fn told(best: Look, legs: usize, cores: usize) -> Capacity {
     let per_core = (best.speed * legs as f64) as u64;
     let halls = per_core * cores as u64;
@@ -180,7 +205,7 @@ fn told(best: Look, legs: usize, cores: usize) -> Capacity {
     if extrapolated_by_rate {
         let _ = write!(
             how,
-            " {per_core} halls on a core are these packets over a hall's: so many were not there."
+            " {per_core} halls on a core are these packets over a hall's: converted by rate, so many at their full rate were not there."
         );
     }
     let _ = write!(

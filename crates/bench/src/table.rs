@@ -67,7 +67,7 @@ fn carries(capacity: &Capacity) -> String {
     if showing > 1 {
         let _ = write!(
             said,
-            ", at {watching} relays when they watch, {showing} when all show their cameras: a relay takes {} sessions",
+            "; relays needed: {watching} when they only watch, {showing} when all show their cameras, for a relay takes {} sessions",
             capacity.sessions_per_relay
         );
     }
