@@ -79,7 +79,7 @@ pub fn measure(engine: &dyn Engine, row: &Row, method: &Method) -> Result<report
 }
 
 /// Measures rows whose servers run at the same time and take turns window by window, so that a machine that drifts
-/// drifts for all. Whose turn it is not sends nothing.
+/// drifts for all. Those who wait send nothing.
 ///
 /// # Errors
 /// As [`measure`].

@@ -122,19 +122,17 @@ impl World {
     fn sample(&mut self, every: usize) -> Result<()> {
         self.every = every;
         for (number, watcher) in self.watchers.iter().enumerate() {
-            if (number + 1) % every != 0 {
+            if !is_sampled(number, every) {
                 drop_everything(&watcher.transport.socket)?;
             }
         }
         Ok(())
     }
 
-    /// Those whose packets reach this process.
-    fn verified(&self) -> impl Iterator<Item = &Watcher> {
-        self.watchers
-            .iter()
-            .skip(self.every - 1)
-            .step_by(self.every)
+    /// Those whose packets reach this process, with their numbers.
+    fn verified(&self) -> impl Iterator<Item = (usize, &Watcher)> {
+        let watchers = self.watchers.iter().enumerate();
+        watchers.filter(|(number, _)| is_sampled(*number, self.every))
     }
 
     /// Waits for datagrams or timers, and handles what there is.
@@ -249,5 +247,25 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Of so many halls the last: who is served last is the worst off.
+fn is_sampled(number: usize, every: usize) -> bool {
+    (number + 1).is_multiple_of(every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sampled;
+
+    #[test]
+    fn a_sample_is_spread_over_all_halls_and_has_the_last() {
+        let sample = |legs: usize, every| -> Vec<usize> {
+            (0..legs).filter(|leg| is_sampled(*leg, every)).collect()
+        };
+        let spread = sample(1_000, 50);
+        assert_eq!((spread.len(), spread[0], spread[19]), (20, 49, 999));
+        assert_eq!(sample(3, 1), [0, 1, 2]);
     }
 }

@@ -15,7 +15,7 @@ impl World {
             .as_ref()
             .map_or((None, None), Publisher::sent);
         let (video, audio) = if at_rest { sent } else { (None, None) };
-        let watched = || self.verified().map(|watcher| &watcher.tally);
+        let watched = || self.verified().map(|(_, watcher)| &watcher.tally);
         if at_rest {
             self.nobody_is_left_out(sent)?;
         }
@@ -40,12 +40,14 @@ impl World {
     }
 
     fn nobody_is_left_out(&self, sent: (Option<u32>, Option<u32>)) -> Result<()> {
-        let connected = self.verified().enumerate();
-        for (number, watcher) in connected.filter(|(_, watcher)| watcher.connected_at.is_some()) {
-            if let Some(missing) = watcher.tally.missing(sent.0, sent.1) {
-                // Counted as the halls are, whose last of so many is verified.
-                bail!("hall {} got no {missing}", (number + 1) * self.every);
-            }
+        let mut verified = self.verified();
+        let missing = verified.find_map(|(number, watcher)| {
+            watcher.connected_at?;
+            let missing = watcher.tally.missing(sent.0, sent.1)?;
+            Some(format!("hall {} got no {missing}", number + 1))
+        });
+        if let Some(missing) = missing {
+            bail!(missing);
         }
         Ok(())
     }
