@@ -43,6 +43,8 @@ struct Look {
     busy: f64,
     packets_per_s: f64,
     wanted_per_s: f64,
+    /// Packets that halls opened; the kernel's count alone would also be of reports and checks.
+    verified: u64,
     holes: u64,
     delay: Delay,
 }
@@ -50,6 +52,7 @@ struct Look {
 impl Look {
     fn is_carried(&self) -> bool {
         self.holes == 0
+            && self.verified > 0
             && self.delay.p99 <= DELAY_MS_MAX
             && self.packets_per_s >= 0.98 * self.wanted_per_s
     }
@@ -155,6 +158,7 @@ fn look(
         busy: proc::sum_ns(&proc::spent(&cpu_before, &cpu_after)) as f64 / lasted.as_nanos() as f64,
         packets_per_s: (verified + dropped_after.saturating_sub(dropped_before)) as f64 / seconds,
         wanted_per_s: f64::from(row.feed.pps + AUDIO_PPS) * speed * row.legs as f64,
+        verified,
         holes: after.holes.saturating_sub(before.holes),
         delay: after.delay_ms,
     };
@@ -241,6 +245,7 @@ mod tests {
                 busy: (speed / limit).min(1.0),
                 packets_per_s: 100.0 * speed.min(limit),
                 wanted_per_s: 100.0 * speed,
+                verified: 1,
                 holes: u64::from(speed > limit),
                 delay: Delay::default(),
             })
@@ -257,6 +262,19 @@ mod tests {
             );
         }
         assert!(fill(core_full_at(0.001)).is_err());
+    }
+
+    #[test]
+    fn a_rate_at_which_no_hall_gets_anything_is_not_carried() {
+        let mut full = core_full_at(1.0);
+        let nothing = fill(|speed| {
+            let seen = full(speed)?;
+            Ok(Look {
+                verified: 0,
+                ..seen
+            })
+        });
+        assert!(nothing.is_err());
     }
 
     #[test]
