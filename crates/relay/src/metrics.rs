@@ -39,6 +39,8 @@ telemetry::metrics! {
         pub limit_falls: IntCounter = "relay_limit_falls_total";
         /// Packets that waited because their session's line takes no larger burst.
         pub paced: IntCounter = "relay_paced_packets_total";
+        /// Packets sent to sessions and child relays again: asked for, told as lost, to a line that loses many, or as padding.
+        pub resent: IntCounter = "relay_resent_packets_total";
         /// Bytes of padding sent to find out whether a session's line carries a better layer.
         pub probe_bytes: IntCounter = "relay_probe_bytes_total";
         /// Bursts sent since start: two datagrams and more to one leg in one system call (UDP GSO).
@@ -114,6 +116,7 @@ impl RelayMetrics {
             .set(i64::try_from(lines.limited).unwrap_or(i64::MAX));
         raise_to(&self.limit_falls, lines.falls);
         raise_to(&self.paced, lines.paced);
+        raise_to(&self.resent, lines.resent);
         raise_to(&self.probe_bytes, lines.probe_bytes);
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Totals {
     pub(super) paced: u64,
     /// Packets for which too many waited already.
     pub(super) pace_dropped: u64,
+    /// Packets sent again.
+    pub(super) resent: u64,
     /// Bytes of padding that tried for more.
     pub(super) probe_bytes: u64,
     /// Times the limit of a leg's line fell.
@@ -49,6 +51,7 @@ impl AddAssign for Totals {
         self.split += other.split;
         self.paced += other.paced;
         self.pace_dropped += other.pace_dropped;
+        self.resent += other.resent;
         self.probe_bytes += other.probe_bytes;
         self.limit_falls += other.limit_falls;
     }

@@ -36,6 +36,8 @@ pub struct Lines {
     pub falls: u64,
     /// Packets that waited for the pace of their leg, since start.
     pub paced: u64,
+    /// Packets sent again, asked for or not, since start.
+    pub resent: u64,
     /// Bytes of padding sent to find out whether a line carries more, since start.
     pub probe_bytes: u64,
 }

@@ -21,6 +21,7 @@ mod random;
 mod rtcp;
 mod shard;
 mod shards;
+mod sibling;
 mod srtp;
 mod stun;
 mod threads;

@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::handle::{COMMANDS_MAX, Command, MediaHandle};
 use super::intake::Intake;
+use super::sibling::sibling;
 use super::threads::Threads;
 use super::transmit::SocketTransmit;
 use super::{Bursts, Drops, Lines, MediaConfig};
@@ -43,7 +44,7 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         .register(&mut intake.socket, SOCKET, Interest::READABLE)?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     for number in 1..threads.count {
-        let transmit = Box::new(SocketTransmit::new(sending.try_clone()?)?);
+        let transmit = Box::new(SocketTransmit::new(sending_socket(&sending)?)?);
         let worker = core.add_worker(transmit, now);
         let waker = waker.clone();
         threads.spawn(number, move || worker.run(&waker))?;
@@ -78,6 +79,15 @@ pub(super) fn start(config: MediaConfig) -> io::Result<MediaHandle> {
         bursts,
         changed,
         local_addr,
+    })
+}
+
+/// A sending thread's socket: one of its own on the same port, or the same one where the kernel refuses that, which is
+/// only slower.
+fn sending_socket(receiving: &UdpSocket) -> io::Result<UdpSocket> {
+    sibling(receiving, SOCKET_BUFFER_BYTES).or_else(|error| {
+        tracing::warn!(%error, "sending threads share one socket: {error}");
+        receiving.try_clone()
     })
 }
 

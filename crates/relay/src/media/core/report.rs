@@ -30,6 +30,7 @@ impl Core {
             limited: figures.filter(|wire| wire.is_limited).count() as u64,
             falls: totals.limit_falls,
             paced: totals.paced,
+            resent: totals.resent,
             probe_bytes: totals.probe_bytes,
         }
     }

@@ -324,7 +324,10 @@ fn content(packet: &Packet<'_>) -> Option<Content> {
 impl Sink for Wires {
     fn take(&mut self, action: Action<'_>) {
         match action {
-            Action::Send(packet) => self.send_rtp(&packet),
+            Action::Send(packet) => {
+                self.departures.totals.resent += u64::from(packet.resend);
+                self.send_rtp(&packet);
+            }
             Action::SenderReport(report) => self.send_report(&report),
             Action::RequestKeyframe { stream } => self.wishes.push(Wish::Keyframe(stream)),
             Action::RequestResend { stream, sequences } => {
