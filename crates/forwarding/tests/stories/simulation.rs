@@ -73,7 +73,7 @@ fn run(world: &mut World) {
 fn lose_a_packet(world: &mut World) {
     let hall = LegId(world.dice.roll(u64::from(HALLS)) as u32);
     let (fraction_lost, number) = (world.dice.roll(20), world.dice.roll(1_000));
-    let ssrc = VIDEO_SLOT | RTX * world.dice.roll(2) as u32;
+    let ssrc = VIDEO_SLOT | (RTX * world.dice.roll(2) as u32);
     if world.dice.roll(20) == 0 {
         world.router.note_leg_loss(hall, fraction_lost as u8);
         let now = ms(world.now);
