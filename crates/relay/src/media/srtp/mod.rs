@@ -22,6 +22,8 @@ pub(super) use clear::Clear;
 pub(super) use keys::SessionKeys;
 pub(super) use receiver::Receiver;
 pub(super) use sender::Sender;
+#[cfg(test)]
+pub(super) use sender::used;
 
 /// A packet that cannot be sealed or opened: too short, not authentic, replayed, or out of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,10 @@ impl Sender {
         if seq != index as u16 || index > RTP_INDEX_MAX || !fits {
             return Err(Rejected);
         }
-        self.cipher.seal_rtp(clear, ssrc, index, room)
+        self.cipher.seal_rtp(clear, ssrc, index, room)?;
+        #[cfg(test)]
+        used::note(room, index);
+        Ok(())
     }
 
     /// The same for a packet in one piece, in place.
@@ -73,6 +76,31 @@ impl Sender {
         }
         self.rtcp_index += 1;
         self.cipher.seal_rtcp(packet, self.rtcp_index)
+    }
+}
+
+/// Which index each packet was sealed with: the wire tells 16 bits of it.
+#[cfg(test)]
+pub(crate) mod used {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    thread_local! {
+        static INDEXES: RefCell<HashMap<Vec<u8>, u64>> = RefCell::default();
+    }
+
+    pub(crate) fn note(sealed: &[u8], index: u64) {
+        INDEXES.with_borrow_mut(|all| all.insert(sealed.to_vec(), index));
+    }
+
+    /// The index of a packet that this thread has sealed.
+    pub(crate) fn index_of(sealed: &[u8]) -> Option<u64> {
+        INDEXES.with_borrow(|all| all.get(sealed).copied())
+    }
+
+    /// Forgets them all.
+    pub(crate) fn forget() {
+        INDEXES.with_borrow_mut(HashMap::clear);
     }
 }
 

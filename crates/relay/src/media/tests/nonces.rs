@@ -1,7 +1,7 @@
 //! No nonce is ever used for two different packets, seen where it counts: on the wire. A tap between all relays and
 //! guests follows every DTLS session both ways and remembers what was sealed under each index; whatever a random world
-//! does, an index that comes again comes with the same bytes. It looks into nobody: it holds for whatever is built
-//! between socket and socket. Each of these lines, broken, fails it: the count of a slot's used
+//! does, an index that comes again comes with the same bytes. Of an index the wire tells the lower 16 bits, and a stream may
+//! jump by more than half of what they tell apart; so the tap asks what each packet was sealed with, and nothing else. Each of these lines, broken, fails it: the count of a slot's used
 //! numbers, the refusal of packets from before a slot's segment, the refusal of used numbers by a trunk whose stream is
 //! opened anew, the number of its own of what a slot with counted headers sends again.
 
@@ -11,7 +11,7 @@ use super::trunks::connected;
 use super::world::{AUDIO_SSRC, VIDEO_SSRC, World, plan, slots, with_workers};
 use crate::media::handle::Command;
 use crate::media::rtcp::Writer;
-use crate::media::srtp::rtp_seq_ssrc;
+use crate::media::srtp::{rtp_seq_ssrc, used};
 use crate::media::{Codec, IceCredentials, Layer, LegMedia, PublishedTrack, WatchSlot};
 use protocol::{LegRole, MediaKind};
 use std::cell::RefCell;
@@ -82,15 +82,13 @@ impl Tap {
     fn see_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let (sequence, ssrc) = rtp_seq_ssrc(bytes).expect("an RTP header");
         let side = self.sides.entry((from, to)).or_default();
-        let highest = *side.highest.entry(ssrc).or_insert(u64::from(sequence));
-        // As receivers estimate it (RFC 3711 §3.3.1).
-        let distance = i64::from(sequence.wrapping_sub(highest as u16).cast_signed());
-        let Some(index) = highest.checked_add_signed(distance) else {
-            self.reused.push(format!(
-                "{from} to {to}: {ssrc:x} goes back before its start"
-            ));
+        let Some(index) = used::index_of(bytes) else {
+            let stranger = format!("{from} to {to}: nobody sealed {ssrc:x}, {sequence}");
+            self.reused.push(stranger);
             return;
         };
+        assert_eq!(index as u16, sequence, "what the wire tells of it");
+        let highest = *side.highest.entry(ssrc).or_insert(index);
         self.counts.packets += 1;
         self.counts.wraps += u64::from(index >> 16 > highest >> 16);
         side.highest.insert(ssrc, highest.max(index));
@@ -174,6 +172,7 @@ const SITES: [&str; 2] = ["HUB", "A"];
 
 impl Stage {
     fn new(seed: u64) -> Self {
+        used::forget();
         let mut world = World::new();
         for _ in 0..3 {
             world.relay();
@@ -589,16 +588,23 @@ fn the_tap_sees_a_reused_nonce() {
         SocketAddr::from(([10, 0, 0, 2], RELAY_PORT)),
     );
     let mut tap = Tap::default();
-    let packet = vp8(7, 65_535, 0, true);
-    let mut other = packet.clone();
-    other.push(1);
+    let sealed = |sequence, index, more: &[u8]| {
+        let mut packet = vp8(7, sequence, 0, true);
+        packet.extend(more);
+        used::note(&packet, index);
+        packet
+    };
+    let packet = sealed(65_535, 65_535, &[]);
+    let other = sealed(65_535, 65_535, &[1]);
+    let a_cycle_on = sealed(65_535, 131_071, &[2]);
     tap.see(a, b, &packet);
-    tap.see(a, b, &vp8(7, 0, 0, true));
+    tap.see(a, b, &sealed(0, 65_536, &[]));
     tap.see(a, b, &packet);
+    tap.see(a, b, &a_cycle_on);
     tap.see(b, a, &other);
     assert!(
         tap.reused.is_empty(),
-        "the same again, and the other side's keys"
+        "the same again, another index, and the other side's keys"
     );
     tap.see(a, b, &other);
     assert_eq!(tap.reused.len(), 1);
