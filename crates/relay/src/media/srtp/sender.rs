@@ -86,21 +86,26 @@ pub(crate) mod used {
     use std::collections::HashMap;
 
     thread_local! {
-        static INDEXES: RefCell<HashMap<Vec<u8>, u64>> = RefCell::default();
+        /// `None`: nobody asks.
+        static INDEXES: RefCell<Option<HashMap<Vec<u8>, u64>>> = RefCell::default();
+    }
+
+    /// From now on this thread remembers, and nothing of before.
+    pub(crate) fn begin() {
+        INDEXES.set(Some(HashMap::new()));
     }
 
     pub(crate) fn note(sealed: &[u8], index: u64) {
-        INDEXES.with_borrow_mut(|all| all.insert(sealed.to_vec(), index));
+        INDEXES.with_borrow_mut(|all| {
+            if let Some(all) = all {
+                all.insert(sealed.to_vec(), index);
+            }
+        });
     }
 
     /// The index of a packet that this thread has sealed.
     pub(crate) fn index_of(sealed: &[u8]) -> Option<u64> {
-        INDEXES.with_borrow(|all| all.get(sealed).copied())
-    }
-
-    /// Forgets them all.
-    pub(crate) fn forget() {
-        INDEXES.with_borrow_mut(HashMap::clear);
+        INDEXES.with_borrow(|all| all.as_ref()?.get(sealed).copied())
     }
 }
 

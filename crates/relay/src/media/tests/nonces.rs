@@ -172,7 +172,7 @@ const SITES: [&str; 2] = ["HUB", "A"];
 
 impl Stage {
     fn new(seed: u64) -> Self {
-        used::forget();
+        used::begin();
         let mut world = World::new();
         for _ in 0..3 {
             world.relay();
@@ -587,6 +587,7 @@ fn the_tap_sees_a_reused_nonce() {
         SocketAddr::from(([10, 0, 0, 1], RELAY_PORT)),
         SocketAddr::from(([10, 0, 0, 2], RELAY_PORT)),
     );
+    used::begin();
     let mut tap = Tap::default();
     let sealed = |sequence, index, more: &[u8]| {
         let mut packet = vp8(7, sequence, 0, true);
