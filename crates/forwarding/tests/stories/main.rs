@@ -11,5 +11,6 @@ mod repeats;
 mod retransmission;
 mod simulation;
 mod slots;
+mod stage;
 mod trunks;
 mod world;

@@ -1,72 +1,21 @@
 //! Lines that lose packets: what is sent again, what is sent twice, and what only looks like loss.
 
 use crate::publisher::Publisher;
-use crate::recorder::{RTX, Recorder, Sent, full_slot, ms, slot};
+use crate::recorder::{RTX, Sent, full_slot, ms, slot};
+use crate::stage::{HALL, SLOT, Stage};
 use crate::world::Dice;
 use forwarding::limits::{REPEAT_AGE_MAX, REPEAT_DELAY, RESEND_BURST_BYTES};
-use forwarding::{Kind, LegId, Router, SlotSpec, SourceId, StreamId};
+use forwarding::{Kind, LegId, SlotSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
-const HALL: LegId = LegId(1);
-const SLOT: u32 = 5;
 /// A packet in twenty, as receiver reports say it.
 const A_TWENTIETH: u8 = 13;
 
-struct Stage {
-    router: Router,
-    out: Recorder,
-    hall: Publisher,
-    id: StreamId,
-}
-
-impl Stage {
-    fn new(spec: SlotSpec) -> Self {
-        let hall = match spec.kind {
-            Kind::Video => Publisher::video(1, 11),
-            Kind::Audio => Publisher::audio(1, 11),
-        };
-        let (mut router, mut out) = (Router::new(), Recorder::default());
-        let id = router.open_stream(hall.spec, ms(0)).unwrap();
-        router.add_slot_leg(HALL, &[spec]).unwrap();
-        let site = Some(SourceId(1));
-        router.point(HALL, 0, site, ms(0), &mut out).unwrap();
-        Self {
-            router,
-            out,
-            hall,
-            id,
-        }
-    }
-
-    /// On a line that has lost a packet in twenty for a while.
-    fn lossy(spec: SlotSpec) -> Self {
-        let mut stage = Self::new(spec);
-        (0..10).for_each(|_| stage.router.note_leg_loss(HALL, A_TWENTIETH));
-        stage
-    }
-
-    /// A frame of so many packets comes in; gives what goes out.
-    fn frame(&mut self, is_key: bool, pieces: usize, at: u64) -> Vec<Sent> {
-        for n in self.hall.frame(is_key, pieces, at) {
-            let packet = &self.hall.sent[n];
-            self.router
-                .handle_rtp(self.id, packet, ms(at), &mut self.out);
-        }
-        self.out.take_sent()
-    }
-
-    /// What the passing of time brings.
-    fn at(&mut self, at: u64) -> Vec<Sent> {
-        self.router.handle_timeout(ms(at), &mut self.out);
-        self.out.take_sent()
-    }
-
-    fn lost(&mut self, sent: &Sent, at: u64) -> Vec<Sent> {
-        let number = sent.osn.unwrap_or(sent.index as u16);
-        self.router
-            .handle_loss(HALL, sent.ssrc, number, ms(at), &mut self.out);
-        self.out.take_sent()
-    }
+/// A stage whose line has lost a packet in twenty for a while.
+fn lossy(spec: SlotSpec) -> Stage {
+    let mut stage = Stage::new(spec);
+    (0..10).for_each(|_| stage.router.note_leg_loss(HALL, A_TWENTIETH));
+    stage
 }
 
 /// The numbers that packets repeat.
@@ -110,7 +59,7 @@ fn what_cannot_be_of_use_does_not_come_again() {
 
 #[test]
 fn a_slot_without_retransmission_packets_sends_nothing_by_itself() {
-    let mut stage = Stage::lossy(slot(Kind::Video, SLOT));
+    let mut stage = lossy(slot(Kind::Video, SLOT));
     let first = stage.frame(true, 3, 0);
     assert!(stage.at(20).is_empty());
     assert!(stage.lost(&first[1], 30).is_empty());
@@ -118,7 +67,7 @@ fn a_slot_without_retransmission_packets_sends_nothing_by_itself() {
 
 #[test]
 fn a_liar_gets_no_more_than_its_share() {
-    let mut stage = Stage::lossy(full_slot(Kind::Video, SLOT));
+    let mut stage = lossy(full_slot(Kind::Video, SLOT));
     stage.hall = Publisher::video(1, 11).filled(|_| 1_000);
     let mut told: Vec<Sent> = (0..10)
         .flat_map(|n| stage.frame(n == 0, 20, n * 33))
@@ -138,13 +87,10 @@ fn a_liar_gets_no_more_than_its_share() {
 
 #[test]
 fn on_a_lossy_line_a_repetition_leaves_twice() {
-    let mut stage = Stage::lossy(full_slot(Kind::Video, SLOT));
+    let mut stage = lossy(full_slot(Kind::Video, SLOT));
     stage.frame(true, 3, 0);
     stage.at(20);
-    stage
-        .router
-        .handle_nack(HALL, SLOT, &[2], ms(30), &mut stage.out);
-    assert_eq!(repeated(&stage.out.take_sent()), [2]);
+    assert_eq!(repeated(&stage.nack(&[2], 30)), [2]);
     let later = 30 + REPEAT_DELAY.as_millis() as u64;
     assert_eq!(stage.router.next_timeout(), Some(ms(later)));
     assert!(stage.at(later - 1).is_empty());
@@ -155,7 +101,7 @@ fn on_a_lossy_line_a_repetition_leaves_twice() {
 
 #[test]
 fn on_a_lossy_line_the_end_of_a_picture_leaves_twice_and_the_rest_once() {
-    let mut stage = Stage::lossy(full_slot(Kind::Video, SLOT));
+    let mut stage = lossy(full_slot(Kind::Video, SLOT));
     let first = stage.frame(true, 3, 0);
     let again = stage.at(10);
     assert_eq!(repeated(&again), [3]);
@@ -169,7 +115,7 @@ fn on_a_lossy_line_the_end_of_a_picture_leaves_twice_and_the_rest_once() {
 
 #[test]
 fn sound_good_lines_and_full_lines_get_nothing_twice() {
-    let mut sound = Stage::lossy(full_slot(Kind::Audio, SLOT));
+    let mut sound = lossy(full_slot(Kind::Audio, SLOT));
     let n = sound.hall.sound(0);
     let packet = sound.hall.sent[n].clone();
     sound
@@ -178,7 +124,7 @@ fn sound_good_lines_and_full_lines_get_nothing_twice() {
     assert_eq!(sound.out.take_sent().len(), 1);
     assert!(sound.at(20).is_empty());
 
-    let mut full = Stage::lossy(full_slot(Kind::Video, SLOT));
+    let mut full = lossy(full_slot(Kind::Video, SLOT));
     let limit = Some(2_000_000);
     full.router.set_leg_rate(HALL, limit, ms(0), &mut full.out);
     let mut good = Stage::new(full_slot(Kind::Video, SLOT));
@@ -309,7 +255,7 @@ fn a_minute_of_a_twentieth_lost_both_ways_freezes_hardly_any_picture() {
     let worlds = 40;
     let late = |seed: u64, told: bool| {
         let stage = if told {
-            Stage::lossy(full_slot(Kind::Video, SLOT))
+            lossy(full_slot(Kind::Video, SLOT))
         } else {
             Stage::new(slot(Kind::Video, SLOT))
         };

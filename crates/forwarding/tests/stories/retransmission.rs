@@ -2,52 +2,11 @@
 
 use crate::publisher::Publisher;
 use crate::recorder::{
-    DESCRIPTOR_ON_LEG, H264_ON_LEG, H264_RTX_ON_LEG, MID_ON_LEG, RTX, Recorder, Sent,
-    TRANSPORT_ON_LEG, full_slot, ms,
+    DESCRIPTOR_ON_LEG, H264_ON_LEG, H264_RTX_ON_LEG, MID_ON_LEG, RTX, Sent, TRANSPORT_ON_LEG,
+    full_slot, ms,
 };
-use forwarding::{Codec, Kind, LegId, PayloadTypes, Router, SlotSpec, SourceId, StreamId};
-
-const HALL: LegId = LegId(1);
-const SLOT: u32 = 5;
-
-struct Stage {
-    router: Router,
-    out: Recorder,
-    hall: Publisher,
-    id: StreamId,
-}
-
-impl Stage {
-    fn new(spec: SlotSpec) -> Self {
-        let hall = Publisher::video(1, 11);
-        let (mut router, mut out) = (Router::new(), Recorder::default());
-        let id = router.open_stream(hall.spec, ms(0)).unwrap();
-        router.add_slot_leg(HALL, &[spec]).unwrap();
-        let site = Some(SourceId(1));
-        router.point(HALL, 0, site, ms(0), &mut out).unwrap();
-        Self {
-            router,
-            out,
-            hall,
-            id,
-        }
-    }
-
-    fn frame(&mut self, is_key: bool, at: u64) -> Vec<Sent> {
-        for n in self.hall.frame(is_key, 4, at) {
-            let packet = &self.hall.sent[n];
-            self.router
-                .handle_rtp(self.id, packet, ms(at), &mut self.out);
-        }
-        self.out.take_sent()
-    }
-
-    fn nack(&mut self, numbers: &[u16], at: u64) -> Vec<Sent> {
-        self.router
-            .handle_nack(HALL, SLOT, numbers, ms(at), &mut self.out);
-        self.out.take_sent()
-    }
-}
+use crate::stage::{HALL, SLOT, Stage};
+use forwarding::{Codec, Kind, PayloadTypes, SourceId};
 
 /// The extension block of a packet, its head included.
 fn extensions(sent: &Sent) -> &[u8] {
@@ -57,7 +16,7 @@ fn extensions(sent: &Sent) -> &[u8] {
 #[test]
 fn a_lost_packet_comes_again_in_the_retransmission_stream() {
     let mut stage = Stage::new(full_slot(Kind::Video, SLOT));
-    let first = stage.frame(true, 0);
+    let first = stage.frame(true, 4, 0);
     for again in 0..3_u64 {
         let resent = stage.nack(&[2, 4], 10 + again);
         let (two, four) = (&resent[0], &resent[1]);
@@ -75,14 +34,14 @@ fn a_lost_packet_comes_again_in_the_retransmission_stream() {
     }
     let counted: Vec<_> = first.iter().filter_map(|s| s.transport_sequence).collect();
     assert_eq!(counted, [1, 2, 3, 4]);
-    let next = stage.frame(false, 40)[0].transport_sequence;
+    let next = stage.frame(false, 4, 40)[0].transport_sequence;
     assert_eq!(next, Some(4 + 6 + 1), "retransmissions are counted too");
 }
 
 #[test]
 fn every_packet_says_which_line_it_belongs_to_and_has_room_for_its_number() {
     let mut stage = Stage::new(full_slot(Kind::Video, SLOT));
-    let sent = stage.frame(true, 0);
+    let sent = stage.frame(true, 4, 0);
     let [n0, n1] = 1_u16.to_be_bytes();
     let expected = [
         [0xbe, 0xde, 0, 2],
@@ -100,7 +59,7 @@ fn a_codec_without_a_retransmission_type_is_resent_as_it_was_and_never_counted()
         ..rtx
     });
     let mut stage = Stage::new(spec);
-    let first = stage.frame(true, 0);
+    let first = stage.frame(true, 4, 0);
     assert!(first.iter().all(|sent| sent.transport_sequence.is_none()));
     let again = stage.nack(&[3], 10);
     assert_eq!(again[0].ssrc, SLOT);
@@ -115,7 +74,7 @@ fn a_line_is_filled_with_what_was_sent_last_and_then_with_padding() {
     stage.hall = Publisher::video(1, 11).filled(|_| 992);
     let nothing = stage.router.pad(HALL, 2_500, ms(0), &mut stage.out);
     assert_eq!(nothing, 0, "nothing was ever sent");
-    stage.frame(true, 0);
+    stage.frame(true, 4, 0);
     let filled = stage.router.pad(HALL, 2_500, ms(10), &mut stage.out);
     let sent = stage.out.take_sent();
     let bytes: usize = sent.iter().map(|sent| sent.bytes.len()).sum();
