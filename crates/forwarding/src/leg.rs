@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) stats: LegStats,
-    pub(crate) resends: Budget,
+    resends: Budget,
     /// What its line carries, bit/s; `None`: unknown.
     pub(crate) rate_bps: Option<u64>,
     pub(crate) loss: Loss,
@@ -42,6 +42,13 @@ impl Leg {
     /// would only make more of them late.
     pub(crate) fn repeats_ahead(&self) -> bool {
         self.loss.is_lossy && self.rate_bps.is_none()
+    }
+
+    /// Whether so many bytes more may be sent again now; if so they are spent.
+    pub(crate) fn may_resend(&mut self, bytes: usize, now: Duration) -> bool {
+        let may = self.resends.take(bytes, now);
+        self.stats.resends_limited += u64::from(!may);
+        may
     }
 
     pub(crate) fn trunk(&self) -> Option<&Trunk> {

@@ -165,8 +165,7 @@ fn resend(
         leg.stats.resends_missing += 1;
         return None;
     };
-    if !leg.resends.take(stored.len(), now) {
-        leg.stats.resends_limited += 1;
+    if !leg.may_resend(stored.len(), now) {
         return None;
     }
     let mut out = Outlet {

@@ -159,8 +159,7 @@ impl Router {
         let Some(stored) = stored.filter(|it| now <= it.received_at + REPEAT_AGE_MAX) else {
             return false;
         };
-        if !leg.resends.take(stored.len(), now) {
-            leg.stats.resends_limited += 1;
+        if !leg.may_resend(stored.len(), now) {
             return false;
         }
         if let Some((slot, mut out)) = leg.slot_out(link.slot, sink) {
