@@ -70,8 +70,8 @@ pub(super) fn matches(wanted: &str, ice: &str) -> bool {
 }
 
 impl Gateway {
-    /// The session of this path, if the request's token is for the same as the one that made it. A watch token lives a minute and its session for hours,
-    /// so a token that has expired is still good here.
+    /// The session of this path, if the request's token is for the same as the one that made it. A watch token lives a
+    /// minute and its session for hours, so a token that has expired is still good here.
     pub(super) fn own_session(
         &self,
         headers: &HeaderMap,

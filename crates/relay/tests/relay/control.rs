@@ -37,6 +37,16 @@ async fn reported(orchestrator: &mut Orchestrator, epoch: u64) {
         .unwrap_or_else(|_| panic!("epoch {epoch} is reported"));
 }
 
+/// An orchestrator, and a relay that follows its plan of hall A. The folder is the relay's, and lasts as long as that.
+async fn following(epoch: u64) -> (tempfile::TempDir, Orchestrator, Bench) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut orchestrator = Orchestrator::start().await;
+    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
+    orchestrator.tell(plan(epoch, &["A"]));
+    reported(&mut orchestrator, epoch).await;
+    (folder, orchestrator, bench)
+}
+
 #[tokio::test]
 async fn a_relay_registers_once_follows_plans_and_goes_on_without_its_orchestrator() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -103,12 +113,8 @@ async fn a_damaged_plan_on_disk_is_set_aside_and_the_next_one_followed() {
 
 #[tokio::test]
 async fn another_plan_of_the_same_epoch_is_followed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut orchestrator = Orchestrator::start().await;
+    let (_folder, orchestrator, bench) = following(5).await;
     let token = orchestrator.token(&claims(hall("B")));
-    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
-    orchestrator.tell(plan(5, &["A"]));
-    reported(&mut orchestrator, 5).await;
     assert_eq!(
         bench.post("/whip/B", &token, WHIP_OFFER).await.status(),
         404
@@ -155,12 +161,8 @@ async fn an_orchestrator_with_another_key_is_not_believed() {
 
 #[tokio::test]
 async fn a_link_that_breaks_comes_back_and_media_never_notices() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut orchestrator = Orchestrator::start().await;
+    let (_folder, mut orchestrator, bench) = following(1).await;
     let token = orchestrator.token(&claims(hall("A")));
-    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
-    orchestrator.tell(plan(1, &["A"]));
-    reported(&mut orchestrator, 1).await;
     assert_eq!(
         bench.post("/whip/A", &token, WHIP_OFFER).await.status(),
         201
@@ -181,12 +183,8 @@ async fn a_link_that_breaks_comes_back_and_media_never_notices() {
 
 #[tokio::test]
 async fn only_a_fresh_token_of_this_orchestrator_for_this_site_and_conference_is_good() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut orchestrator = Orchestrator::start().await;
+    let (_folder, orchestrator, bench) = following(1).await;
     let stranger = Orchestrator::start().await;
-    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
-    orchestrator.tell(plan(1, &["A"]));
-    reported(&mut orchestrator, 1).await;
     let good = claims(hall("A"));
     let mut expired = good.clone();
     expired.exp = 1_000_000_000;
@@ -263,12 +261,8 @@ async fn announced(bench: &Bench, token: &str) -> TcpStream {
 
 #[tokio::test]
 async fn a_token_lets_nobody_into_a_conference_that_comes_while_its_offer_is_on_the_way() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut orchestrator = Orchestrator::start().await;
+    let (_folder, mut orchestrator, bench) = following(1).await;
     let token = orchestrator.token(&claims(hall("A")));
-    let bench = Bench::start(&toml(&folder, &orchestrator)).await;
-    orchestrator.tell(plan(1, &["A"]));
-    reported(&mut orchestrator, 1).await;
     let mut stream = announced(&bench, &token).await;
     orchestrator.tell(elsewhere(2));
     reported(&mut orchestrator, 2).await;

@@ -177,17 +177,23 @@ fn a_burst_that_the_kernel_refuses_goes_datagram_by_datagram_for_good() {
     }
 }
 
+/// The way in by a socket, and what tells that something has come.
+fn polled(receiver: UdpSocket) -> (Intake, Poll) {
+    receiver.set_nonblocking(true).expect("set");
+    let mut intake = Intake::new(receiver).expect("a way in");
+    let poll = Poll::new().expect("a poll");
+    poll.registry()
+        .register(&mut intake.socket, Token(0), Interest::READABLE)
+        .expect("registered");
+    (intake, poll)
+}
+
 #[test]
 fn joined_datagrams_are_taken_apart() {
     let (sender, receiver) = pair();
     let to = receiver.local_addr().expect("bound");
     let from = sender.local_addr().expect("bound");
-    receiver.set_nonblocking(true).expect("set");
-    let mut intake = Intake::new(receiver).expect("a way in");
-    let mut poll = Poll::new().expect("a poll");
-    poll.registry()
-        .register(&mut intake.socket, Token(0), Interest::READABLE)
-        .expect("registered");
+    let (mut intake, mut poll) = polled(receiver);
     let mut transmit = SocketTransmit::new(sender).expect("a way out");
     transmit.send(to, &frame(), Some(1000));
     transmit.send(to, b"by itself", None);
@@ -214,12 +220,7 @@ fn what_comes_after_the_last_call_wakes_the_reader_again() {
     sender
         .connect(receiver.local_addr().expect("bound"))
         .expect("connected");
-    receiver.set_nonblocking(true).expect("set");
-    let mut intake = Intake::new(receiver).expect("a way in");
-    let mut poll = Poll::new().expect("a poll");
-    poll.registry()
-        .register(&mut intake.socket, Token(0), Interest::READABLE)
-        .expect("registered");
+    let (mut intake, mut poll) = polled(receiver);
     // As many as a call has room for, and fewer: after each the reader waits, and must be woken for the next.
     for count in [1, 16, 15, 40, 3, 1] {
         for _ in 0..count {
