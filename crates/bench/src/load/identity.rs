@@ -1,7 +1,7 @@
 //! Who the load is towards DTLS, and the cryptography it uses.
 
 use anyhow::{Context as _, Result, anyhow};
-use rtc_crypto::{RTCCryptoProvider, providers::RingProvider};
+use rtc_crypto::{RTCCryptoProvider, providers::AwsLcRsProvider};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::crypto::Certificate;
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -27,7 +27,7 @@ pub enum Srtp {
 pub(super) fn crypto() -> Arc<dyn RTCCryptoProvider> {
     static PROVIDER: OnceLock<Arc<dyn RTCCryptoProvider>> = OnceLock::new();
     PROVIDER
-        .get_or_init(|| Arc::new(RingProvider::new()))
+        .get_or_init(|| Arc::new(AwsLcRsProvider::new()))
         .clone()
 }
 

@@ -1,7 +1,7 @@
 //! The DTLS certificate: self-signed, known to peers by its fingerprint only (RFC 8122).
 
 use super::Fingerprint;
-use rtc_crypto::{RTCCryptoProvider, providers::RingProvider};
+use rtc_crypto::{RTCCryptoProvider, providers::AwsLcRsProvider};
 use rtc_dtls::crypto::Certificate;
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for MediaCertificate {
     }
 }
 
-/// The cryptography `rtc-dtls` runs on.
+/// The cryptography of keys; that of handshakes is in `crypto.rs`.
 pub(super) fn provider() -> Arc<dyn RTCCryptoProvider> {
-    Arc::new(RingProvider::new())
+    Arc::new(AwsLcRsProvider::new())
 }

@@ -136,7 +136,7 @@ impl Core {
             pin_cores: _,
             burst,
         } = config;
-        let cname = random::ice_chars(16);
+        let cname = random::ice_chars::<16>();
         let mut core = Self {
             legs_max,
             legs: LegMap::default(),

@@ -35,8 +35,8 @@ impl IceCredentials {
     /// Fresh random credentials: 8 and 32 ice-chars (48 and 192 bits).
     pub fn random() -> Self {
         Self {
-            ufrag: super::random::ice_chars(8),
-            pwd: super::random::ice_chars(32),
+            ufrag: super::random::ice_chars::<8>(),
+            pwd: super::random::ice_chars::<32>(),
         }
     }
 }

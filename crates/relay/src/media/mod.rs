@@ -7,6 +7,7 @@ mod burst;
 mod certificate;
 mod config;
 mod core;
+mod crypto;
 mod departures;
 mod drops;
 mod dtls;

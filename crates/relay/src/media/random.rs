@@ -12,10 +12,11 @@ pub(super) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// `count` characters out of the 64 ice-chars (RFC 8445 §5.3), 6 bits each.
-pub(super) fn ice_chars(count: usize) -> String {
+/// `N` characters out of the 64 ice-chars (RFC 8445 §5.3), 6 bits each.
+pub(super) fn ice_chars<const N: usize>() -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    (0..count)
-        .map(|_| char::from(ALPHABET[usize::from(bytes::<1>()[0] & 63)]))
+    let drawn = bytes::<N>().into_iter();
+    drawn
+        .map(|byte| char::from(ALPHABET[usize::from(byte & 63)]))
         .collect()
 }

@@ -6,7 +6,7 @@
 //! here first.
 
 use super::hello::{
-    ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HelloCollector, Record, fragments, lists_gcm, records,
+    ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HelloCollector, Listed, Record, fragments, records,
 };
 use std::collections::HashSet;
 
@@ -41,11 +41,8 @@ pub(super) enum Verdict {
     Repeat,
     /// Keep it until the ClientHello is whole.
     Hold,
-    /// The ClientHello is whole: choose the profile, then hand on what was held and this one.
-    Choose {
-        /// It lists AES-128-GCM.
-        gcm: bool,
-    },
+    /// The ClientHello is whole: choose out of what it lists, then hand on what was held and this one.
+    Choose(Listed),
     /// Ignore it.
     Drop,
     /// A limit is passed: end the handshake.
@@ -123,13 +120,13 @@ impl Gate {
                 }
             } else if record.kind == HANDSHAKE {
                 match self.judge_fragments(record.body) {
-                    Some(Verdict::Choose { gcm }) => verdict = Verdict::Choose { gcm },
+                    Some(Verdict::Choose(listed)) => verdict = Verdict::Choose(listed),
                     Some(_) => {}
                     None => return Verdict::Drop,
                 }
             }
         }
-        if matches!(verdict, Verdict::Choose { .. }) {
+        if matches!(verdict, Verdict::Choose(_)) {
             self.hello = None;
         }
         for record in records.iter().filter(|record| record.epoch == 0) {
@@ -154,9 +151,7 @@ impl Gate {
                 return None;
             }
             if let Some(hello) = self.hello.as_mut().and_then(|hello| hello.add(&fragment)) {
-                verdict = Verdict::Choose {
-                    gcm: lists_gcm(hello),
-                };
+                verdict = Verdict::Choose(Listed::of(hello));
             }
         }
         Some(verdict)

@@ -1,4 +1,4 @@
-//! Looking into handshake records without believing them: their frame, and which SRTP profiles a ClientHello lists.
+//! Looking into handshake records without believing them: their frame, and what a ClientHello lists.
 
 /// A DTLS record's frame (RFC 6347 §4.1).
 #[derive(Clone, Copy)]
@@ -12,6 +12,8 @@ pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
+const SUPPORTED_GROUPS: u16 = 10;
+const X25519: u16 = 0x001d;
 const USE_SRTP: u16 = 14;
 const AEAD_AES_128_GCM: u16 = 0x0007;
 
@@ -94,15 +96,33 @@ impl HelloCollector {
     }
 }
 
-/// Does the ClientHello's use_srtp extension (RFC 5764 §4.1.1) list SRTP_AEAD_AES_128_GCM?
-pub(super) fn lists_gcm(hello: &[u8]) -> bool {
-    profiles(hello).is_some_and(|list| {
-        list.chunks_exact(2)
-            .any(|p| p == AEAD_AES_128_GCM.to_be_bytes())
-    })
+/// The better of what a ClientHello may list, as far as the choice is the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Listed {
+    /// SRTP_AEAD_AES_128_GCM, in use_srtp (RFC 5764 §4.1.1).
+    pub(super) gcm: bool,
+    /// The group x25519, in supported_groups (RFC 8422 §5.1.1).
+    pub(super) x25519: bool,
 }
 
-fn profiles(hello: &[u8]) -> Option<&[u8]> {
+impl Listed {
+    pub(super) fn of(hello: &[u8]) -> Self {
+        Self {
+            gcm: lists(hello, USE_SRTP, AEAD_AES_128_GCM),
+            x25519: lists(hello, SUPPORTED_GROUPS, X25519),
+        }
+    }
+}
+
+/// Whether an extension, which begins with a vector of 16-bit numbers, has this one.
+fn lists(hello: &[u8], extension: u16, number: u16) -> bool {
+    value(hello, extension)
+        .and_then(|value| prefixed(value, 2))
+        .is_some_and(|(list, _)| list.chunks_exact(2).any(|pair| pair == number.to_be_bytes()))
+}
+
+/// What an extension of a ClientHello says.
+fn value(hello: &[u8], extension: u16) -> Option<&[u8]> {
     // client_version, random, session_id, cookie, cipher_suites, compression_methods (RFC 6347 §4.2.1).
     let rest = hello.get(34..)?;
     let (_, rest) = prefixed(rest, 1)?;
@@ -113,8 +133,8 @@ fn profiles(hello: &[u8]) -> Option<&[u8]> {
     while !extensions.is_empty() {
         let kind = u16::from_be_bytes([*extensions.first()?, *extensions.get(1)?]);
         let (value, after) = prefixed(extensions.get(2..)?, 2)?;
-        if kind == USE_SRTP {
-            return prefixed(value, 2).map(|(list, _)| list);
+        if kind == extension {
+            return Some(value);
         }
         extensions = after;
     }

@@ -13,11 +13,13 @@ mod attacks;
 #[cfg(test)]
 mod tests;
 
+use super::crypto::{self, Groups};
 use super::srtp::{Profile, SessionKeys};
 use super::{Fingerprint, LegId, MediaCertificate};
 use bytes::BytesMut;
 use flight::Flight;
 use gate::{Gate, Verdict};
+use hello::Listed;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -48,8 +50,8 @@ pub(super) struct Established {
 /// The DTLS sessions of all legs.
 pub(super) struct Dtls {
     endpoint: Endpoint,
-    gcm_server: Arc<HandshakeConfig>,
-    sha1_server: Arc<HandshakeConfig>,
+    /// For each ClientHello there may be.
+    servers: HashMap<Listed, Arc<HandshakeConfig>>,
     client: Arc<HandshakeConfig>,
     sessions: HashMap<LegId, Session>,
     /// On their way to [`Self::poll_transmit`], which is asked after every call.
@@ -82,11 +84,17 @@ impl Dtls {
         use SrtpProtectionProfile::{
             Srtp_Aead_Aes_128_Gcm as Gcm, Srtp_Aes128_Cm_Hmac_Sha1_80 as Sha1,
         };
+        let mut servers = HashMap::new();
+        for (gcm, profile) in [(true, Gcm), (false, Sha1)] {
+            for (x25519, groups) in [(true, Groups::X25519), (false, Groups::All)] {
+                let server = config(certificate, vec![profile], groups, false)?;
+                servers.insert(Listed { gcm, x25519 }, Arc::new(server));
+            }
+        }
         Ok(Self {
             endpoint: Endpoint::new(synthetic(LegId(0)), TransportProtocol::UDP, None),
-            gcm_server: Arc::new(config(certificate, vec![Gcm], false)?),
-            sha1_server: Arc::new(config(certificate, vec![Sha1], false)?),
-            client: Arc::new(config(certificate, vec![Gcm, Sha1], true)?),
+            servers,
+            client: Arc::new(config(certificate, vec![Gcm, Sha1], Groups::All, true)?),
             sessions: HashMap::new(),
             departing: VecDeque::new(),
         })
@@ -133,15 +141,11 @@ impl Dtls {
                 }
                 event
             }
-            Verdict::Choose { gcm } => {
+            Verdict::Choose(listed) => {
                 let mut datagrams = std::mem::take(&mut session.held);
                 datagrams.push(BytesMut::from(datagram));
-                let config = if gcm {
-                    &self.gcm_server
-                } else {
-                    &self.sha1_server
-                };
-                self.endpoint.set_server_config(Some(config.clone()));
+                let server = self.servers.get(&listed).cloned();
+                self.endpoint.set_server_config(server);
                 self.read(leg, datagrams, now)
             }
         }
@@ -281,10 +285,11 @@ impl Dtls {
 fn config(
     certificate: &MediaCertificate,
     profiles: Vec<SrtpProtectionProfile>,
+    groups: Groups,
     is_client: bool,
 ) -> Result<HandshakeConfig, rtc_shared::error::Error> {
     ConfigBuilder::default()
-        .with_crypto_provider(super::certificate::provider())
+        .with_crypto_provider(crypto::provider(groups))
         .with_certificates(vec![certificate.dtls.clone()])
         .with_srtp_protection_profiles(profiles)
         .with_client_auth(ClientAuthType::RequireAnyClientCert)

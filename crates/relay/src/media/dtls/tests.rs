@@ -2,6 +2,7 @@
 
 use super::Dtls;
 use super::gate::{Gate, Verdict};
+use super::hello::{self, Listed};
 use crate::media::{LegId, MediaCertificate};
 use std::time::Instant;
 
@@ -26,21 +27,25 @@ pub(super) fn fragment(kind: u8, length: u32, offset: u32, body: &[u8]) -> Vec<u
     fragment
 }
 
-/// A ClientHello whose use_srtp lists these profiles.
-fn hello(profiles: &[u16]) -> Vec<u8> {
-    let list: Vec<u8> = profiles
-        .iter()
-        .flat_map(|profile| profile.to_be_bytes())
-        .collect();
-    let mut srtp = (list.len() as u16).to_be_bytes().to_vec();
-    srtp.extend_from_slice(&list);
-    srtp.push(0);
+fn extension(kind: u16, value: &[u8]) -> Vec<u8> {
+    let len = value.len() as u16;
+    [&kind.to_be_bytes(), &len.to_be_bytes(), value].concat()
+}
+
+/// A vector of 16-bit numbers.
+fn list(numbers: &[u16]) -> Vec<u8> {
+    let len = 2 * numbers.len() as u16;
+    let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
+    len.to_be_bytes().into_iter().chain(numbers).collect()
+}
+
+/// A ClientHello that lists these groups and SRTP profiles.
+fn client_hello(groups: &[u16], profiles: &[u16]) -> Vec<u8> {
     // Another extension in front, as long as Chromium's post-quantum key share.
-    let mut extensions = vec![0, 51, 4, 0xc0];
-    extensions.extend_from_slice(&[0; 0x4c0]);
-    extensions.extend_from_slice(&[0, 14]);
-    extensions.extend_from_slice(&(srtp.len() as u16).to_be_bytes());
-    extensions.extend_from_slice(&srtp);
+    let key_share = extension(51, &[0; 0x4c0]);
+    let groups = extension(10, &list(groups));
+    let srtp = extension(14, &[list(profiles), vec![0]].concat());
+    let extensions = [key_share, groups, srtp].concat();
     let mut hello = vec![254, 253];
     hello.extend_from_slice(&[9; 32]);
     hello.extend_from_slice(&[0, 0, 0, 2, 0xc0, 0x2b, 1, 0]);
@@ -49,8 +54,8 @@ fn hello(profiles: &[u16]) -> Vec<u8> {
     hello
 }
 
-fn hello_datagrams(profiles: &[u16]) -> Vec<Vec<u8>> {
-    let hello = hello(profiles);
+fn hello_datagrams(groups: &[u16], profiles: &[u16]) -> Vec<Vec<u8>> {
+    let hello = client_hello(groups, profiles);
     let (first, second) = hello.split_at(1000);
     let length = hello.len() as u32;
     vec![
@@ -60,19 +65,25 @@ fn hello_datagrams(profiles: &[u16]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_profile_is_chosen_once_the_client_hello_is_whole_in_any_order() {
-    for (profiles, gcm) in [
-        (&[1u16, 7][..], true),
-        (&[1, 2][..], false),
-        (&[7][..], true),
+fn the_choice_is_made_once_the_client_hello_is_whole_in_any_order() {
+    let (p256, x25519, gcm, sha1) = (0x17, 0x1d, 7, 1);
+    for (groups, profiles, listed) in [
+        (&[p256, x25519][..], &[sha1, gcm][..], (true, true)),
+        (&[x25519], &[sha1, 2], (true, false)),
+        (&[p256, 0x18], &[gcm], (false, true)),
+        (&[], &[], (false, false)),
     ] {
-        let datagrams = hello_datagrams(profiles);
+        let datagrams = hello_datagrams(groups, profiles);
+        let choose = Verdict::Choose(Listed {
+            x25519: listed.0,
+            gcm: listed.1,
+        });
         let mut in_order = Gate::new(true);
         assert_eq!(in_order.judge(&datagrams[0]), Verdict::Hold);
-        assert_eq!(in_order.judge(&datagrams[1]), Verdict::Choose { gcm });
+        assert_eq!(in_order.judge(&datagrams[1]), choose);
         let mut reversed = Gate::new(true);
         assert_eq!(reversed.judge(&datagrams[1]), Verdict::Hold);
-        assert_eq!(reversed.judge(&datagrams[0]), Verdict::Choose { gcm });
+        assert_eq!(reversed.judge(&datagrams[0]), choose);
     }
 }
 
@@ -146,7 +157,11 @@ fn as_many_of_the_smallest_fragments_as_may_pass_reach_the_endpoint_and_no_more(
     let verdicts: Vec<Verdict> = datagrams.iter().map(|d| gate.judge(d)).collect();
     let (last, held) = verdicts.split_last().expect("datagrams");
     assert!(held.iter().all(|verdict| *verdict == Verdict::Hold));
-    assert_eq!(*last, Verdict::Choose { gcm: true });
+    let all = Listed {
+        gcm: true,
+        x25519: true,
+    };
+    assert_eq!(*last, Verdict::Choose(all));
     assert_eq!(gate.judge(&datagrams[0]), Verdict::Drop, "one too many");
 
     let begun = Instant::now();
@@ -158,4 +173,40 @@ fn as_many_of_the_smallest_fragments_as_may_pass_reach_the_endpoint_and_no_more(
         server.poll_transmit().is_some(),
         "the ClientHello was whole"
     );
+}
+
+/// The group of the ServerKeyExchange (RFC 8422 §5.4) that a client which lists P-256 first is answered with.
+fn group_chosen(listed: [u16; 3]) -> u16 {
+    let certificate = MediaCertificate::generate().expect("a certificate");
+    let endpoint = || Dtls::new(&certificate).expect("an endpoint");
+    let (mut client, mut server, now) = (endpoint(), endpoint(), Instant::now());
+    client.connect(LegId(1), now).expect("a handshake");
+    let (ours, theirs) = (list(&[0x17, 0x1d, 0x18]), list(&listed));
+    for _ in 0..3 {
+        while let Some((_, mut datagram)) = client.poll_transmit() {
+            let places = datagram.windows(ours.len());
+            if let Some(at) = places.into_iter().position(|place| place == ours) {
+                datagram[at..at + theirs.len()].copy_from_slice(&theirs);
+            }
+            assert!(server.handle_datagram(LegId(2), &datagram, now).is_none());
+        }
+        while let Some((_, datagram)) = server.poll_transmit() {
+            for record in hello::records(&datagram).expect("records") {
+                for message in hello::fragments(record.body).expect("messages") {
+                    if let (12, [3, high, low, ..]) = (message.kind, message.body) {
+                        return u16::from_be_bytes([*high, *low]);
+                    }
+                }
+            }
+            client.handle_datagram(LegId(1), &datagram, now);
+        }
+    }
+    panic!("no ServerKeyExchange");
+}
+
+#[test]
+fn keys_are_exchanged_over_x25519_whenever_the_client_can_and_over_what_it_lists_otherwise() {
+    assert_eq!(group_chosen([0x17, 0x1d, 0x18]), 0x1d);
+    assert_eq!(group_chosen([0x17, 0x17, 0x18]), 0x17);
+    assert_eq!(group_chosen([0x18, 0x18, 0x17]), 0x18);
 }
