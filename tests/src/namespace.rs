@@ -97,6 +97,13 @@ impl Namespace {
         tc(&format!("qdisc replace dev {}a root {bucket}", self.name)).map(drop)
     }
 
+    /// From now on this machine knows that the way into the namespace takes packets of so many bytes, IP and all, as
+    /// when a tunnel on the way has said so.
+    pub fn shorten(&self, mtu: u16) -> Result<()> {
+        let Self { name, there, .. } = self;
+        ip(&format!("route replace {there}/32 dev {name}a mtu {mtu}")).map(drop)
+    }
+
     /// The narrow place is wide again.
     pub fn widen(&self) -> Result<()> {
         tc(&format!("qdisc delete dev {}a root", self.name)).map(drop)

@@ -154,6 +154,33 @@ async fn tell(
     town.close().await
 }
 
+/// Encoders fill packets of 1,200 bytes; a tunnel through a tunnel may not take them whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hall_behind_a_tunnel_too_low_for_its_packets_sees_the_picture_all_the_same() -> Result<()>
+{
+    needs!(browser::missing(), namespace::missing());
+    tell(low_tunnel).await
+}
+
+async fn low_tunnel(town: &Town, near: &Arc<Browser>, far: &Arc<Browser>) -> Result<()> {
+    town.cable.shorten(900)?;
+    let chair_page = near.page(None).await?;
+    let chair = chair_page
+        .publish(&town.url("/whip/CHAIR")?, CHAIR, "H264")
+        .await?;
+    let screen_page = far.page(None).await?;
+    let screen = screen_page.play(&town.url("/whep/HALL")?, HALL).await?;
+    screen.first_picture().await?;
+    screen.decodes(60).await?;
+    let seen = screen.statistics().await?;
+    let video = seen.first("video").context("a picture")?;
+    assert_eq!(video.packets_lost, 0, "{seen:#?}");
+    for session in [chair, screen] {
+        assert_eq!(session.close().await?, 200);
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_loses_a_packet_in_twenty_freezes_neither_picture() -> Result<()> {
     needs!(browser::missing(), namespace::missing());

@@ -2,6 +2,8 @@
 
 use nix::errno::Errno;
 use quinn_udp::UdpSocketState;
+use rustix::net::sockopt::Ipv4PathMtuDiscovery;
+use rustix::net::sockopt::set_ip_mtu_discover;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 
@@ -12,6 +14,12 @@ pub(super) const BURST_BYTES_MAX: usize = 65_507;
 /// A path carries at least 1,280 bytes (RFC 8200 §5): when a burst of segments below that less the headers of IPv6 and
 /// UDP is invalid, the path is not to blame.
 const SEGMENT_ALWAYS_FITS: usize = 1_232;
+
+/// Datagrams may not be fragmented, anywhere. Then they need no identification (RFC 6864 §4.1), which the kernel would
+/// have to choose so that nobody can guess it: a twentieth of what a datagram costs.
+const WHOLE: Ipv4PathMtuDiscovery = Ipv4PathMtuDiscovery::DO;
+/// The kernel fragments what is longer than the path's MTU, as far as it knows that; nobody else does.
+const IN_FRAGMENTS: Ipv4PathMtuDiscovery = Ipv4PathMtuDiscovery::WANT;
 
 /// Where datagrams leave. Does not block.
 pub(super) trait Transmit: Send {
@@ -41,6 +49,7 @@ pub(super) struct SocketTransmit {
 impl SocketTransmit {
     /// Sends by this socket, which does not block.
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+        set_ip_mtu_discover(&socket, WHOLE)?;
         let state = socket_state(&socket)?;
         let segments_max = state.max_gso_segments().clamp(1, SEGMENTS_MAX);
         Ok(Self {
@@ -52,7 +61,20 @@ impl SocketTransmit {
 
     /// One `sendto`: it costs less than `sendmsg` with control data.
     fn send_one(&self, to: SocketAddr, bytes: &[u8]) -> u64 {
-        u64::from(self.socket.send_to(bytes, to).is_err())
+        let sent = match self.socket.send_to(bytes, to) {
+            Err(error) if is_too_long(&error) => self.send_in_fragments(to, bytes),
+            sent => sent,
+        };
+        u64::from(sent.is_err())
+    }
+
+    /// The kernel fragments what the path is known not to take whole. Another thread's datagram that leaves meanwhile
+    /// by the same socket is none the worse.
+    fn send_in_fragments(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
+        set_ip_mtu_discover(&self.socket, IN_FRAGMENTS)?;
+        let sent = self.socket.send_to(bytes, to);
+        set_ip_mtu_discover(&self.socket, WHOLE)?;
+        sent
     }
 
     fn send_burst(&mut self, to: SocketAddr, bytes: &[u8], segment_size: usize) -> Outcome {
@@ -111,8 +133,12 @@ impl Transmit for SocketTransmit {
     }
 }
 
-/// What the kernel can do with sockets of this kind. Found out on a socket of its own: on ours it would forbid
-/// fragmentation, and have the kernel add a time stamp, an interface and a class to every datagram.
+fn is_too_long(error: &io::Error) -> bool {
+    error.raw_os_error().map(Errno::from_raw) == Some(Errno::EMSGSIZE)
+}
+
+/// What the kernel can do with sockets of this kind. Found out on a socket of its own: on ours it would have
+/// the kernel not look at the path's MTU, and have the kernel add a time stamp, an interface and a class to every datagram.
 pub(super) fn socket_state(socket: &UdpSocket) -> io::Result<UdpSocketState> {
     let mut like = socket.local_addr()?;
     like.set_port(0);
