@@ -10,6 +10,9 @@ use crate::{Kind, LegId, StreamId};
 pub trait Sink {
     /// Do it, or drop it and count that: the router does not look back.
     fn take(&mut self, action: Action<'_>);
+
+    /// Packets to this leg follow soon: what they need may be brought near. Nothing has to be done.
+    fn expect(&mut self, _leg: LegId) {}
 }
 
 /// One thing to do.

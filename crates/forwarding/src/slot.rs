@@ -11,6 +11,7 @@ use crate::ring::Stored;
 use crate::stream::{Batch, SlotLink, Stream};
 use crate::{Kind, Sink, SlotSpec, SlotView, SourceId, StreamId, sequence};
 use repairs::Repairs;
+use std::hint::black_box;
 use std::time::Duration;
 use timing::Timing;
 
@@ -158,6 +159,13 @@ impl Slot {
     pub(crate) fn stop(&mut self) {
         self.playing = None;
         self.hold_until = None;
+    }
+
+    /// Begins to read what [`Self::forward`] needs.
+    pub(crate) fn fetch(&self) {
+        let segment = self.numbering.current();
+        let near = (self.spec.ssrc, self.count.packets, self.last_timestamp);
+        black_box((segment.map(|segment| segment.first), near));
     }
 
     /// Takes the packets of its stream that go out now.

@@ -8,6 +8,7 @@ use super::sent::{Content, Fate, SentLog};
 use super::span::{OpenSpan, Span};
 use super::step::{Aim, Before};
 use super::trial::{Finding, Trial};
+use std::hint::black_box;
 use std::time::Duration;
 
 /// No limit falls below this: sound and the smallest picture.
@@ -112,6 +113,11 @@ impl Estimator {
             climbs_failed,
             ..self.figures
         }
+    }
+
+    /// Begins to read what sending a packet needs.
+    pub fn fetch(&self) {
+        black_box((self.limit_bps, self.sent.at_next()));
     }
 
     /// The transport-wide sequence number of the next packet, and what that carries; `None`: padding alone.

@@ -98,6 +98,12 @@ impl SentLog {
         sequence as u16
     }
 
+    /// What is forgotten for the next packet: the place it will have.
+    pub(super) fn at_next(&self) -> Option<Content> {
+        let place = (self.next & (SENT_MAX - 1)) as usize;
+        self.entries[place].content()
+    }
+
     /// The number that comes next, unwrapped.
     pub(super) fn next(&self) -> u64 {
         self.next

@@ -6,9 +6,13 @@ use super::{Arrival, Router};
 use crate::leg::Leg;
 use crate::reception::SenderInfo;
 use crate::slab::Slab;
-use crate::stream::{Batch, Stream};
+use crate::slot::Slot;
+use crate::stream::{Batch, SlotLink, Stream};
 use crate::{Kind, Sink, StreamId};
 use std::time::Duration;
+
+/// Slots whose state is fetched at once: their packets are built in some microseconds, so that it is still there.
+const FETCHED_TOGETHER: usize = 8;
 
 impl Router {
     /// Takes a decrypted RTP packet in canonical form: the stream's SSRC, canonical payload type, and of header
@@ -163,25 +167,74 @@ impl<S: Sink> Way<'_, S> {
 
     /// Serves the slots, forgets those that turned away; true when one waits in vain.
     fn serve_slots(&mut self, stream: &mut Stream, batch: &Batch<'_>, now: Duration) -> bool {
-        let mut is_awaited = false;
         let mut links = std::mem::take(&mut stream.slots);
-        links.retain(|link| {
-            let Some(leg) = self.legs.get_mut(link.leg) else {
-                return false;
-            };
-            let repeats_ahead = leg.repeats_ahead();
-            let Some((slot, mut out)) = leg.slot_out(link.slot, self.sink) else {
-                return false;
-            };
-            let newest_before = slot.newest();
-            slot.forward(stream, batch, now, &mut out);
-            if repeats_ahead {
-                self.repeats.follow(*link, slot, newest_before, now);
+        let (mut is_awaited, mut turned_away) = (false, false);
+        for together in links.chunks(FETCHED_TOGETHER) {
+            for link in together {
+                self.fetch(*link);
             }
-            is_awaited |= slot.awaits(stream.id, now);
-            slot.follows(stream.id)
-        });
+            for link in together {
+                let served = self.serve_slot(*link, stream, batch, now);
+                is_awaited |= served == Served::Waits;
+                turned_away |= served == Served::TurnedAway;
+            }
+        }
+        if turned_away {
+            links.retain(|link| self.follows(*link, stream.id));
+        }
         stream.slots = links;
         is_awaited
     }
+
+    /// Begins to read what a slot's packets need. With hundreds of legs, and the kernel's work for one before the
+    /// next, none of it is in the processor's cache; asked for together, it comes together.
+    fn fetch(&mut self, link: SlotLink) {
+        if let Some(leg) = self.legs.get(link.leg) {
+            leg.slots().get(link.slot).map(Slot::fetch);
+            self.sink.expect(leg.id);
+        }
+    }
+
+    fn serve_slot(
+        &mut self,
+        link: SlotLink,
+        stream: &Stream,
+        batch: &Batch<'_>,
+        now: Duration,
+    ) -> Served {
+        let Some(leg) = self.legs.get_mut(link.leg) else {
+            return Served::TurnedAway;
+        };
+        let repeats_ahead = leg.repeats_ahead();
+        let Some((slot, mut out)) = leg.slot_out(link.slot, self.sink) else {
+            return Served::TurnedAway;
+        };
+        let newest_before = slot.newest();
+        slot.forward(stream, batch, now, &mut out);
+        if repeats_ahead {
+            self.repeats.follow(link, slot, newest_before, now);
+        }
+        if slot.awaits(stream.id, now) {
+            Served::Waits
+        } else if slot.follows(stream.id) {
+            Served::Follows
+        } else {
+            Served::TurnedAway
+        }
+    }
+
+    fn follows(&self, link: SlotLink, stream: StreamId) -> bool {
+        let leg = self.legs.get(link.leg);
+        let slot = leg.and_then(|leg| leg.slots().get(link.slot));
+        slot.is_some_and(|slot| slot.follows(stream))
+    }
+}
+
+/// What a slot makes of a stream whose packets it was shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Served {
+    /// It waits for a keyframe that is worth asking for.
+    Waits,
+    Follows,
+    TurnedAway,
 }

@@ -222,6 +222,9 @@ mod tests {
                 .verify_signature(SCHEME, key.public_key(), &message, &signature)
                 .expect("good");
         }
-        assert_eq!(crypto.verified.lock().expect("a lock").len(), REMEMBERED_MAX);
+        assert_eq!(
+            crypto.verified.lock().expect("a lock").len(),
+            REMEMBERED_MAX
+        );
     }
 }

@@ -118,7 +118,10 @@ impl Listed {
 fn lists(hello: &[u8], extension: u16, number: u16) -> bool {
     value(hello, extension)
         .and_then(|value| prefixed(value, 2))
-        .is_some_and(|(list, _)| list.chunks_exact(2).any(|pair| pair == number.to_be_bytes()))
+        .is_some_and(|(list, _)| {
+            list.chunks_exact(2)
+                .any(|pair| pair == number.to_be_bytes())
+        })
 }
 
 /// What an extension of a ClientHello says.

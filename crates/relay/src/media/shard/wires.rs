@@ -11,6 +11,7 @@ use crate::media::transmit::Transmit;
 use forwarding::bandwidth::{Content, Feedback};
 use forwarding::{Action, Packet, SenderReport, Sink, StreamId};
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -310,6 +311,16 @@ impl Wires {
     }
 }
 
+impl Wire {
+    /// Begins to read what a packet needs.
+    fn fetch(&self) {
+        black_box((self.packets_sent, self.sender.sealed_len(0)));
+        if let Some(line) = self.line.as_deref() {
+            line.estimator.fetch();
+        }
+    }
+}
+
 /// What a packet with a transport-wide number carries; `None`: padding alone.
 fn content(packet: &Packet<'_>) -> Option<Content> {
     let number = match (packet.osn, packet.resend) {
@@ -322,6 +333,12 @@ fn content(packet: &Packet<'_>) -> Option<Content> {
 }
 
 impl Sink for Wires {
+    fn expect(&mut self, leg: forwarding::LegId) {
+        if let Some(wire) = self.by_leg.get(&LegId(leg.0)) {
+            wire.fetch();
+        }
+    }
+
     fn take(&mut self, action: Action<'_>) {
         match action {
             Action::Send(packet) => {
