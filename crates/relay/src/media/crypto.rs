@@ -1,5 +1,4 @@
-//! The cryptography `rtc-dtls` runs on: AWS-LC, as all TLS here, with two things of our own that halve what a
-//! handshake costs.
+//! The cryptography of handshakes: AWS-LC, as in all TLS here, with two things of our own that halve what one costs.
 //!
 //! - Which groups there are for the key exchange is a choice, because the library takes the client's first.
 //! - A signature found good is not computed again: the library judges a client's CertificateVerify when it comes, and
@@ -69,7 +68,7 @@ impl RTCCrypto for Crypto {
             CryptoAlgorithm::KeyExchange(group) => {
                 self.groups == Groups::All || group == KeyExchangeAlgorithm::X25519
             }
-            // Suites that no peer needs: those that are left are AES-GCM.
+            // Not handed on below: DTLS has no use for them.
             CryptoAlgorithm::StreamCipher(_) | CryptoAlgorithm::BlockCipher(_) => false,
             _ => true,
         };
