@@ -2,7 +2,9 @@
 
 use crate::limits::{LOSSY_FROM, LOSSY_UNTIL, RESEND_BURST_BYTES, RESEND_BYTES_PER_S};
 use crate::outlet::Outlet;
+use crate::slab::Slab;
 use crate::slot::Slot;
+use crate::stream::SlotLink;
 use crate::trunk::Trunk;
 use crate::{LegId, LegStats, Sink};
 use std::time::Duration;
@@ -118,6 +120,17 @@ impl Leg {
             Role::Trunk(_) => None,
             Role::Slots(slots) => Some((slots.get_mut(slot)?, out)),
         }
+    }
+}
+
+impl Slab<Leg> {
+    /// The slot a link names, while there is one.
+    pub(crate) fn slot(&self, link: SlotLink) -> Option<&Slot> {
+        self.get(link.leg)?.slots().get(link.slot)
+    }
+
+    pub(crate) fn slot_mut(&mut self, link: SlotLink) -> Option<&mut Slot> {
+        self.get_mut(link.leg)?.slots_mut().get_mut(link.slot)
     }
 }
 

@@ -117,7 +117,8 @@ impl Estimator {
 
     /// Begins to read what sending a packet needs.
     pub fn fetch(&self) {
-        black_box((self.limit_bps, self.sent.at_next()));
+        black_box(self.limit_bps);
+        self.sent.fetch();
     }
 
     /// The transport-wide sequence number of the next packet, and what that carries; `None`: padding alone.

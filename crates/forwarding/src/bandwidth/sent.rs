@@ -2,6 +2,7 @@
 
 use super::feedback::{Feedback, TICK_US};
 use crate::sequence::nearest;
+use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -98,10 +99,9 @@ impl SentLog {
         sequence as u16
     }
 
-    /// What is forgotten for the next packet: the place it will have.
-    pub(super) fn at_next(&self) -> Option<Content> {
-        let place = (self.next & (SENT_MAX - 1)) as usize;
-        self.entries[place].content()
+    /// Begins to read the place that the next packet will have.
+    pub(super) fn fetch(&self) {
+        black_box(self.entries[place(self.next)].bytes);
     }
 
     /// The number that comes next, unwrapped.
@@ -167,9 +167,8 @@ impl SentLog {
         sequence < self.next && sequence + SENT_MAX >= self.next
     }
 
-    /// The mask keeps the index below the length, a power of two.
     fn entry(&mut self, sequence: u64) -> &mut Entry {
-        &mut self.entries[(sequence & (SENT_MAX - 1)) as usize]
+        &mut self.entries[place(sequence)]
     }
 
     fn unwrap_reference(&mut self, reference: u32) -> i64 {
@@ -184,6 +183,11 @@ impl SentLog {
         self.reference = Some(unwrapped);
         unwrapped
     }
+}
+
+/// The mask keeps the index below the length, a power of two.
+fn place(sequence: u64) -> usize {
+    (sequence & (SENT_MAX - 1)) as usize
 }
 
 #[cfg(test)]

@@ -130,8 +130,7 @@ pub(super) fn ask(stream: &mut Stream, legs: &mut Slab<Leg>, now: Duration, sink
 
 fn send_request(stream: &Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut impl Sink) {
     for link in &stream.slots {
-        let slots = legs.get_mut(link.leg).map(Leg::slots_mut);
-        if let Some(slot) = slots.and_then(|slots| slots.get_mut(link.slot)) {
+        if let Some(slot) = legs.slot_mut(*link) {
             slot.note_asked(stream.id, now);
         }
     }
@@ -141,9 +140,7 @@ fn send_request(stream: &Stream, legs: &mut Slab<Leg>, now: Duration, sink: &mut
 /// Whether a slot waits for the stream's keyframe: then one request may not be enough.
 fn is_awaited(stream: &Stream, legs: &Slab<Leg>, now: Duration) -> bool {
     stream.slots.iter().any(|link| {
-        let slot = legs
-            .get(link.leg)
-            .and_then(|leg| leg.slots().get(link.slot));
+        let slot = legs.slot(*link);
         slot.is_some_and(|slot| slot.awaits(stream.id, now))
     })
 }

@@ -1,7 +1,7 @@
 //! Figures for reports.
 
 use super::Router;
-use crate::stream::Stream;
+use crate::stream::{SlotLink, Stream};
 use crate::{LegId, LegStats, ReceptionReport, RouterStats, StreamId, StreamStats};
 use std::time::Duration;
 
@@ -17,11 +17,8 @@ impl Router {
 
     fn watchers(&self, stream: &Stream) -> u32 {
         let trunks = stream.trunks.iter().filter(|link| link.is_active()).count();
-        let plays = |link: &&crate::stream::SlotLink| {
-            let slot = self
-                .legs
-                .get(link.leg)
-                .and_then(|leg| leg.slots().get(link.slot));
+        let plays = |link: &&SlotLink| {
+            let slot = self.legs.slot(**link);
             slot.is_some_and(|slot| slot.playing == Some(stream.id))
         };
         (trunks + stream.slots.iter().filter(plays).count()) as u32

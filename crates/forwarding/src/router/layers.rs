@@ -168,13 +168,12 @@ impl Router {
     }
 
     fn slot_mut(&mut self, link: SlotLink) -> Option<&mut Slot> {
-        self.legs.get_mut(link.leg)?.slots_mut().get_mut(link.slot)
+        self.legs.slot_mut(link)
     }
 
     fn turn(&mut self, link: SlotLink, stream: Option<StreamId>, now: Duration) {
         let stream = stream.and_then(|id| self.streams.get_mut(id.0));
-        let leg = self.legs.get_mut(link.leg);
-        if let Some(slot) = leg.and_then(|leg| leg.slots_mut().get_mut(link.slot)) {
+        if let Some(slot) = self.legs.slot_mut(link) {
             slot.settle(stream, link, now);
         }
     }
@@ -221,11 +220,8 @@ impl Router {
         let Some(stream) = self.streams.get(stream.0) else {
             return false;
         };
-        let follows = |link: &crate::stream::SlotLink| {
-            let slot = self
-                .legs
-                .get(link.leg)
-                .and_then(|leg| leg.slots().get(link.slot));
+        let follows = |link: &SlotLink| {
+            let slot = self.legs.slot(*link);
             slot.is_some_and(|slot| slot.follows(stream.id))
         };
         stream.trunks.iter().any(TrunkLink::is_active) || stream.slots.iter().any(follows)

@@ -180,7 +180,8 @@ impl<S: Sink> Way<'_, S> {
             }
         }
         if turned_away {
-            links.retain(|link| self.follows(*link, stream.id));
+            let slot = |link| self.legs.slot(link);
+            links.retain(|link| slot(*link).is_some_and(|slot| slot.follows(stream.id)));
         }
         stream.slots = links;
         is_awaited
@@ -221,12 +222,6 @@ impl<S: Sink> Way<'_, S> {
         } else {
             Served::TurnedAway
         }
-    }
-
-    fn follows(&self, link: SlotLink, stream: StreamId) -> bool {
-        let leg = self.legs.get(link.leg);
-        let slot = leg.and_then(|leg| leg.slots().get(link.slot));
-        slot.is_some_and(|slot| slot.follows(stream))
     }
 }
 

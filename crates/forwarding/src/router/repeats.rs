@@ -127,8 +127,7 @@ impl Router {
             link, index, cause, ..
         }) = self.repeats.next(now)
         {
-            let leg = self.legs.get(link.leg);
-            let slot = leg.and_then(|leg| leg.slots().get(link.slot));
+            let slot = self.legs.slot(link);
             let is_newest = slot.is_some_and(|slot| slot.newest() == index);
             if cause == Cause::Lost || is_newest {
                 self.repeat(link, index, Why::Ahead, now, sink);
