@@ -9,7 +9,7 @@ use rtc_crypto::providers::{AwsLcRsCrypto, AwsLcRsRandom};
 use rtc_crypto::{
     ActiveKeyExchange, AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, CryptoAlgorithm,
     CryptoError, HashAlgorithm, HmacAlgorithm, KeyExchangeAlgorithm, Mac, PublicKey, RTCCrypto,
-    RTCCryptoProvider, RTCRandom, SignatureScheme, SigningKey,
+    RTCCryptoProvider, RTCRandom, SignatureScheme,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,38 +28,30 @@ pub(super) enum Groups {
 
 /// A provider with these groups.
 pub(super) fn provider(groups: Groups) -> Arc<dyn RTCCryptoProvider> {
-    Arc::new(Provider {
-        crypto: Crypto {
-            groups,
-            verified: Mutex::default(),
-        },
-        random: AwsLcRsRandom,
+    Arc::new(Crypto {
+        groups,
+        verified: Mutex::default(),
     })
 }
 
-struct Provider {
-    crypto: Crypto,
-    random: AwsLcRsRandom,
+struct Crypto {
+    groups: Groups,
+    /// SHA-256 over what was verified, the latest in front.
+    verified: Mutex<VecDeque<[u8; SHA256_OUTPUT_LEN]>>,
 }
 
-impl RTCCryptoProvider for Provider {
+impl RTCCryptoProvider for Crypto {
     fn name(&self) -> &'static str {
         "aws-lc-rs"
     }
 
     fn crypto(&self) -> &dyn RTCCrypto {
-        &self.crypto
+        self
     }
 
     fn random(&self) -> &dyn RTCRandom {
-        &self.random
+        &AwsLcRsRandom
     }
-}
-
-struct Crypto {
-    groups: Groups,
-    /// SHA-256 over what was verified, the latest behind.
-    verified: Mutex<VecDeque<[u8; SHA256_OUTPUT_LEN]>>,
 }
 
 impl RTCCrypto for Crypto {
@@ -68,8 +60,11 @@ impl RTCCrypto for Crypto {
             CryptoAlgorithm::KeyExchange(group) => {
                 self.groups == Groups::All || group == KeyExchangeAlgorithm::X25519
             }
-            // Not handed on below: DTLS has no use for them.
-            CryptoAlgorithm::StreamCipher(_) | CryptoAlgorithm::BlockCipher(_) => false,
+            // Not handed on below: a handshake has no use for them.
+            CryptoAlgorithm::StreamCipher(_)
+            | CryptoAlgorithm::BlockCipher(_)
+            | CryptoAlgorithm::SigningKeyGeneration(_)
+            | CryptoAlgorithm::SigningKeyImport(_) => false,
             _ => true,
         };
         is_chosen && AwsLcRsCrypto.supports(algorithm)
@@ -104,21 +99,6 @@ impl RTCCrypto for Crypto {
         algorithm: KeyExchangeAlgorithm,
     ) -> Result<Box<dyn ActiveKeyExchange>, CryptoError> {
         AwsLcRsCrypto.start_key_exchange(algorithm)
-    }
-
-    fn generate_signing_key(
-        &self,
-        scheme: SignatureScheme,
-    ) -> Result<Arc<dyn SigningKey>, CryptoError> {
-        AwsLcRsCrypto.generate_signing_key(scheme)
-    }
-
-    fn import_signing_key(
-        &self,
-        scheme: SignatureScheme,
-        pkcs8_der: &[u8],
-    ) -> Result<Arc<dyn SigningKey>, CryptoError> {
-        AwsLcRsCrypto.import_signing_key(scheme, pkcs8_der)
     }
 
     fn verify_signature(
@@ -162,7 +142,7 @@ fn claim(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtc_crypto::PublicKeyEncoding;
+    use rtc_crypto::{PublicKeyEncoding, SigningKey};
 
     const SCHEME: SignatureScheme = SignatureScheme::EcdsaP256Sha256;
 
@@ -171,8 +151,8 @@ mod tests {
         signature: Vec<u8>,
     }
 
-    fn sign(crypto: &dyn RTCCrypto, message: &[u8]) -> Signed {
-        let key = crypto.generate_signing_key(SCHEME).expect("a key");
+    fn sign(message: &[u8]) -> Signed {
+        let key = AwsLcRsCrypto.generate_signing_key(SCHEME).expect("a key");
         let signature = key.sign(SCHEME, message).expect("a signature");
         Signed { key, signature }
     }
@@ -181,7 +161,7 @@ mod tests {
     fn a_good_signature_is_good_again_and_vouches_for_nothing_else() {
         let provider = provider(Groups::All);
         let crypto = provider.crypto();
-        let first = sign(crypto, b"what was said");
+        let first = sign(b"what was said");
         let judge = |key: PublicKey<'_>, message: &[u8], signature: &[u8]| {
             crypto.verify_signature(SCHEME, key, message, signature)
         };
@@ -191,7 +171,7 @@ mod tests {
             assert!(judged.is_ok(), "time {time}");
         }
 
-        let other = sign(crypto, b"what was said");
+        let other = sign(b"what was said");
         let mut touched = first.signature.clone();
         *touched.last_mut().expect("bytes") ^= 1;
         let shifted = PublicKey {
@@ -213,7 +193,7 @@ mod tests {
             groups: Groups::All,
             verified: Mutex::default(),
         };
-        let key = crypto.generate_signing_key(SCHEME).expect("a key");
+        let key = AwsLcRsCrypto.generate_signing_key(SCHEME).expect("a key");
         for number in 0..2 * REMEMBERED_MAX {
             let message = number.to_be_bytes();
             let signature = key.sign(SCHEME, &message).expect("a signature");

@@ -2,8 +2,7 @@
 
 use nix::errno::Errno;
 use quinn_udp::UdpSocketState;
-use rustix::net::sockopt::Ipv4PathMtuDiscovery;
-use rustix::net::sockopt::set_ip_mtu_discover;
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 
@@ -49,7 +48,8 @@ pub(super) struct SocketTransmit {
 impl SocketTransmit {
     /// Sends by this socket, which does not block.
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
-        set_ip_mtu_discover(&socket, WHOLE)?;
+        // Where the kernel refuses, datagrams are only dearer.
+        let _ = set_ip_mtu_discover(&socket, WHOLE);
         let state = socket_state(&socket)?;
         let segments_max = state.max_gso_segments().clamp(1, SEGMENTS_MAX);
         Ok(Self {
@@ -62,7 +62,9 @@ impl SocketTransmit {
     /// One `sendto`: it costs less than `sendmsg` with control data.
     fn send_one(&self, to: SocketAddr, bytes: &[u8]) -> u64 {
         let sent = match self.socket.send_to(bytes, to) {
-            Err(error) if is_too_long(&error) => self.send_in_fragments(to, bytes),
+            Err(error) if errno(&error) == Some(Errno::EMSGSIZE) => {
+                self.send_in_fragments(to, bytes)
+            }
             sent => sent,
         };
         u64::from(sent.is_err())
@@ -105,7 +107,7 @@ impl SocketTransmit {
     /// Some network adapters take no bursts, which shows only when one is tried: then no more are. A path with a small
     /// MTU (`EMSGSIZE`; `EINVAL` before Linux 6.14) concerns one leg, whose datagrams the kernel fragments one by one.
     fn judge(&mut self, error: &io::Error, segment_size: usize) {
-        let adapter = match error.raw_os_error().map(Errno::from_raw) {
+        let adapter = match errno(error) {
             Some(Errno::EIO) => true,
             Some(Errno::EINVAL) => segment_size <= SEGMENT_ALWAYS_FITS,
             _ => false,
@@ -133,8 +135,8 @@ impl Transmit for SocketTransmit {
     }
 }
 
-fn is_too_long(error: &io::Error) -> bool {
-    error.raw_os_error().map(Errno::from_raw) == Some(Errno::EMSGSIZE)
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw)
 }
 
 /// What the kernel can do with sockets of this kind. Found out on a socket of its own: on ours it would have
@@ -144,4 +146,24 @@ pub(super) fn socket_state(socket: &UdpSocket) -> io::Result<UdpSocketState> {
     like.set_port(0);
     let probe = UdpSocket::bind(like)?;
     UdpSocketState::new((&probe).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt::ip_mtu_discover;
+
+    #[test]
+    fn datagrams_go_whole_and_do_so_again_after_one_that_went_in_fragments() {
+        for any in ["127.0.0.1:0", "[::1]:0", "[::]:0"] {
+            let socket = UdpSocket::bind(any).expect("a socket");
+            let to = UdpSocket::bind(any.replace("[::]", "[::1]")).expect("a hall");
+            let to = to.local_addr().expect("an address");
+            let transmit = SocketTransmit::new(socket).expect("a way out");
+            let now = || ip_mtu_discover(&transmit.socket).expect("what is set");
+            assert_eq!(now(), WHOLE, "{any}");
+            transmit.send_in_fragments(to, b"media").expect("sent");
+            assert_eq!(now(), WHOLE, "{any}");
+        }
+    }
 }
